@@ -1,0 +1,159 @@
+// Command bench measures what Tenantry promises, each figure beside its rival in
+// the same run: the same work done by Django's own commands on the same
+// machine, engine and data, where Debian's python3-django and python3-psycopg2
+// are installed. Machines are noisy: runs alternate, medians are printed, and
+// the ratio is what to quote.
+//
+//	make bench                          everything
+//	go run ./bench -only tokens -runs 3 one figure; PostgreSQL as TENANTRY_TEST_POSTGRES says
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/tenantry/tenantry/internal/base/sqldb"
+)
+
+// bench is one run of the program.
+type bench struct {
+	runs    int
+	tenants int
+	only    string
+	dir     string // for everything that is made
+	binary  string
+	django  bool
+	server  *server // nil: no PostgreSQL
+}
+
+func main() {
+	b := &bench{}
+	flag.IntVar(&b.runs, "runs", 5, "counted runs of each figure")
+	flag.IntVar(&b.tenants, "tenants", 100_000, "tenants of the large database")
+	flag.StringVar(&b.only, "only", "", "one figure: migrate, start, serve, tokens")
+	flag.Parse()
+	if err := b.main(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (b *bench) main(ctx context.Context) (err error) {
+	if b.dir, err = os.MkdirTemp("", "tenantry-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	b.binary = filepath.Join(b.dir, "tenantry")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.binary, "./cmd/tenantry")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	b.django = exec.Command(python, "-c", "import django, psycopg2").Run() == nil
+	if !b.django {
+		fmt.Println("Django is not installed here (Debian: python3-django python3-psycopg2): figures stand alone")
+	}
+	if b.server, err = connect(ctx); err != nil {
+		return err
+	}
+	if b.server == nil {
+		fmt.Println("TENANTRY_TEST_POSTGRES names no server: SQLite only; `make bench` starts one")
+	}
+	for _, f := range []struct {
+		name string
+		run  func(context.Context, sqldb.Engine) error
+	}{
+		{"migrate", b.migrateFromEmpty}, {"start", b.startUp}, {"serve", b.serveReady}, {"tokens", b.generateTokens},
+	} {
+		if b.only != "" && b.only != f.name {
+			continue
+		}
+		for _, engine := range []sqldb.Engine{sqldb.SQLite, sqldb.Postgres} {
+			if engine == sqldb.Postgres && b.server == nil {
+				continue
+			}
+			if err := f.run(ctx, engine); err != nil {
+				return fmt.Errorf("%s on %s: %w", f.name, engine, err)
+			}
+		}
+	}
+	return nil
+}
+
+// migrateFromEmpty: every migration of the product on an empty database, beside
+// Django's migrate of its own.
+func (b *bench) migrateFromEmpty(ctx context.Context, engine sqldb.Engine) error {
+	return b.compare("migrate from empty, "+string(engine), contest{
+		prepare: func() (database, error) { return b.empty(ctx, engine) },
+		ours:    func(d database) *exec.Cmd { return b.tenantry(d, "migrate") },
+		theirs:  func(d database) *exec.Cmd { return b.manage(d, "migrate", "-v", "0") },
+	})
+}
+
+// startUp: a short command on a migrated database.
+func (b *bench) startUp(ctx context.Context, engine sqldb.Engine) error {
+	migrated, err := b.migrated(ctx, engine)
+	if err != nil {
+		return err
+	}
+	defer migrated.drop()
+	migrated.drop = func() {} // the same for every run
+	return b.compare("showmigrations, "+string(engine), contest{
+		prepare: func() (database, error) { return migrated, nil },
+		ours:    func(d database) *exec.Cmd { return b.tenantry(d, "manage", "showmigrations") },
+		theirs:  func(d database) *exec.Cmd { return b.manage(d, "showmigrations") },
+	})
+}
+
+// generateTokens: both tokens for every tenant of a large database, beside the
+// seed's loop as a management command runs it.
+func (b *bench) generateTokens(ctx context.Context, engine sqldb.Engine) error {
+	large, err := b.large(ctx, engine)
+	if err != nil {
+		return err
+	}
+	c := contest{
+		prepare: func() (database, error) { return b.copyOf(ctx, large) },
+		ours:    func(d database) *exec.Cmd { return b.tenantry(d, "manage", "generate_tenant_tokens") },
+		theirs:  func(d database) *exec.Cmd { return b.manage(d, "generate_tenant_tokens") },
+	}
+	name := fmt.Sprintf("generate_tenant_tokens, %d tenants, %s", b.tenants, engine)
+	if err := b.compare(name+", against Django's loop in autocommit", c); err != nil {
+		return err
+	}
+	if !b.django {
+		return nil
+	}
+	c.theirs = func(d database) *exec.Cmd { return b.manage(d, "generate_tenant_tokens", "--one-txn") }
+	return b.compare(name+", against Django's loop in one transaction", c)
+}
+
+func (b *bench) tenantry(d database, args ...string) *exec.Cmd {
+	c := exec.Command(b.binary, args...)
+	c.Env = append(clean(os.Environ()), "TENANTRY_DATABASE_URL="+d.url)
+	return c
+}
+
+const python = "/usr/bin/python3"
+
+func (b *bench) manage(d database, args ...string) *exec.Cmd {
+	c := exec.Command(python, append([]string{"bench/django/manage.py"}, args...)...)
+	c.Env = append(clean(os.Environ()), d.django()...)
+	return c
+}
+
+// clean drops settings of ours that the caller's environment may hold.
+func clean(env []string) []string {
+	var kept []string
+	for _, pair := range env {
+		if !strings.HasPrefix(pair, "TENANTRY_") {
+			kept = append(kept, pair)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tenantry/tenantry/internal/app"
+	"github.com/tenantry/tenantry/internal/base/argparse"
+	"github.com/tenantry/tenantry/internal/base/migrate"
+	"github.com/tenantry/tenantry/internal/base/sqldb"
+	"github.com/tenantry/tenantry/internal/cli/console"
+	"github.com/tenantry/tenantry/internal/cli/manage"
+)
+
+// manageCommand hands everything behind `manage` to package manage, whose
+// grammar is argparse's and not ours. It speaks Spanish unless told otherwise,
+// as the seed does.
+func (p *program) manageCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "manage COMMAND", Short: p.Text.Text("cli.manage"),
+		DisableFlagParsing: true,
+		// Flags of ours may stand between "tenantry" and "manage".
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(c *cobra.Command, args []string) error {
+			if code := manage.Run(c.Context(), p.manage(), args); code != 0 {
+				return console.Silent(code)
+			}
+			return nil
+		},
+	}
+}
+
+// manage is the environment of manage's commands, in Spanish or in what was
+// asked for outright.
+func (p *program) manage() *manage.Env {
+	e := p.managed()
+	lang := p.lang
+	if lang == "" {
+		lang = lookup(p.env, "TENANTRY_LANG")
+	}
+	if lang == "" {
+		lang = "es"
+	}
+	inSpanish := *p.Console
+	inSpanish.Text = p.catalog.Printer(lang)
+	e.Console = &inSpanish
+	return e
+}
+
+// managed is the same environment in the caller's own language, for those of
+// our commands that share their work with manage's.
+func (p *program) managed() *manage.Env {
+	return &manage.Env{
+		Console: p.Console, Prog: "tenantry manage", Version: versionText(),
+		Columns: argparse.TerminalColumns(lookup(p.env, "COLUMNS"), 0),
+		Open:    p.open,
+		Migrator: func(ctx context.Context, access sqldb.Access) (*app.Migrator, error) {
+			prog, err := p.program()
+			if err != nil {
+				return nil, err
+			}
+			return prog.Migrator(ctx, access)
+		},
+		Graph: func() (*migrate.Graph, error) {
+			prog, err := p.program()
+			if err != nil {
+				return nil, err
+			}
+			return prog.Graph()
+		},
+	}
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/tenantry/tenantry/internal/cli/manage"
+)
+
+func (p *program) migrateCommand() *cobra.Command {
+	var o manage.MigrateOptions
+	c := &cobra.Command{
+		Use: "migrate [APP [NAME|zero]]", Short: p.Text.Text("cli.migrate"), Long: p.Text.Text("cli.migrate.long"), Args: atMost(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Request.App, o.Request.Target = at(args, 0), at(args, 1)
+			return manage.Migrate(c.Context(), p.managed(), o)
+		},
+	}
+	o.Verbosity = 1
+	f := c.Flags()
+	f.BoolVar(&o.Plan, "plan", false, p.Text.Text("cli.migrate.plan"))
+	f.BoolVar(&o.Check, "check", false, p.Text.Text("cli.migrate.check"))
+	f.BoolVar(&o.DryRun, "dry-run", false, p.Text.Text("cli.migrate.dry_run"))
+	f.BoolVar(&o.Request.Fake, "fake", false, p.Text.Text("cli.migrate.fake"))
+	f.BoolVar(&o.Request.FakeInitial, "fake-initial", false, p.Text.Text("cli.migrate.fake_initial"))
+	f.BoolVar(&p.acceptEdited, "accept-edited", false, p.Text.Text("cli.migrate.accept_edited"))
+	return c
+}
+
+func (p *program) showMigrationsCommand() *cobra.Command {
+	var o manage.ShowOptions
+	c := &cobra.Command{
+		Use: "showmigrations [APP...]", Short: p.Text.Text("cli.showmigrations"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Apps = args
+			return manage.ShowMigrations(c.Context(), p.managed(), o)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&o.Plan, "plan", false, p.Text.Text("cli.showmigrations.plan"))
+	f.Int64VarP(&o.Verbosity, "verbosity", "v", 1, p.Text.Text("cli.flag.verbosity"))
+	return c
+}
+
+func (p *program) sqlMigrateCommand() *cobra.Command {
+	backwards := false
+	c := &cobra.Command{
+		Use: "sqlmigrate APP NAME", Short: p.Text.Text("cli.sqlmigrate"), Args: exactly(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return manage.SQLMigrate(p.managed(), args[0], args[1], backwards)
+		},
+	}
+	c.Flags().BoolVar(&backwards, "backwards", false, p.Text.Text("cli.sqlmigrate.backwards"))
+	return c
+}
+
+func at(args []string, i int) string {
+	if i < len(args) {
+		return args[i]
+	}
+	return ""
+}

@@ -1,0 +1,3 @@
+-- Only Django's forms see the change.
+-- +depends auth.0003_alter_user_email_max_length
+-- +operation Alter field username on user

@@ -1,0 +1,2 @@
+-- Only a place in the order: nothing is changed.
+-- +depends auth.0005_alter_user_last_login_null contenttypes.0002_remove_content_type_name

@@ -1,0 +1,3 @@
+-- Only Django's forms see the change.
+-- +depends auth.0006_require_contenttypes_0002
+-- +operation Alter field username on user

@@ -1,0 +1,3 @@
+-- Moves the permissions of Django's proxy models; there are none here.
+-- +depends auth.0010_alter_group_name_max_length contenttypes.0002_remove_content_type_name
+-- +operation Raw Python operation ->     Update the content_type of prox…
