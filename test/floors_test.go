@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -60,8 +61,12 @@ func floorOf(folder string) (floor int, room string) {
 // clientFolder is the public Go client: a guest of the house, not a part of it.
 const clientFolder = "client"
 
-// forTests tells packages that only tests may import: sqldbtest, apptest.
-func forTests(folder string) bool { return strings.HasSuffix(folder, "test") }
+// forTests tells packages that only tests may import: sqldb/sqldbtest,
+// app/apptest.
+func forTests(folder string) bool {
+	parent, name := path.Split(folder)
+	return name == path.Base(parent)+"test"
+}
 
 func TestImportsPointDown(t *testing.T) {
 	t.Parallel()
@@ -151,6 +156,7 @@ func TestImportsPointDownCanFail(t *testing.T) {
 		{"migrations/embed.go", module + "/internal/base/migrate", 1},
 		{"internal/base/sqldb/tx.go", module, 0},
 		{"internal/base/sqldb/tx.go", module + "/internal/base/seal", 0},
+		{"internal/base/sqldb/tx.go", module + "/internal/base/request", 0},
 		{"internal/base/sqldb/tx.go", module + "/migrations", 1},
 		{"internal/base/sqldb/tx.go", module + "/internal/feature/tenant", 1},
 		{"internal/base/sqldb/tx.go", module + "/internal/base/sqldb/sqldbtest", 1},

@@ -76,7 +76,7 @@ func djangoLike(t testing.TB, d sqldbtest.Database, tenants, people int) {
 			[]string{"id", "name", "description", "model", "ai_token", "cwu_token", "configuration", "is_active", "max_agents", "max_documents", "max_storage_mb", "created_at", "updated_at"},
 			func(yield func([]any) bool) {
 				for i := range tenants {
-					if !yield([]any{i + 1, fmt.Sprintf("Tenant %d", i), "", "gpt-4", token("ai_", i, 2), token("cwu_", i, 3), sqldb.JSON("{}"), i%20 != 0, 10, 1000, 1000, made, made}) {
+					if !yield([]any{i + 1, fmt.Sprintf("Tenant %d", i), "", "gpt-4", everyNth("ai_", i, 2), everyNth("cwu_", i, 3), sqldb.JSON("{}"), i%20 != 0, 10, 1000, 1000, made, made}) {
 						return
 					}
 				}
@@ -120,8 +120,8 @@ func djangoLike(t testing.TB, d sqldbtest.Database, tenants, people int) {
 	}
 }
 
-// token gives every row but each nth one.
-func token(prefix string, i, nth int) string {
+// everyNth leaves each nth row without a token.
+func everyNth(prefix string, i, nth int) string {
 	if i%nth == 0 {
 		return ""
 	}

@@ -127,6 +127,7 @@ func TestCodesMadeAtRunTimeHaveMessages(t *testing.T) {
 		"status.":             statuses,
 		"migrate.would_lose_": {"index", "trigger"}, // what SQLite attaches to a table
 		"cli.tenant.":         {"activate", "approve"},
+		"problem.":            {"400", "401", "403", "404", "405", "408", "409", "412", "413", "415", "422", "429", "500", "503"},
 		"cli.user.":           {"show", "activate", "deactivate"},
 	} {
 		for _, end := range ends {

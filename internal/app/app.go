@@ -11,6 +11,7 @@ import (
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/audit"
+	"github.com/tenantry/tenantry/internal/feature/instance"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	people "github.com/tenantry/tenantry/internal/feature/user"
@@ -57,6 +58,8 @@ type App struct {
 	Users   *people.Service
 	Access  *access.Service
 	Tokens  *token.Service
+	// What the processes on the database share.
+	Instance *instance.Service
 
 	SignIn        *signin.Flow
 	Onboard       *onboard.Flow
@@ -108,6 +111,8 @@ func (p Program) wire(db *sqldb.DB) *App {
 	a.Access = access.New(db, a.Audit, p.Clock, p.Random)
 	a.Users = people.New(db, a.Audit, password.Hasher{Iterations: s.Passwords.Iterations, Random: p.Random}, access.Grants, p.Clock, p.Random)
 	a.Tokens = token.New(db, a.Audit, token.Settings{AIPrefix: s.Tokens.AIPrefix, CWUPrefix: s.Tokens.CWUPrefix, Length: s.Tokens.Length}, p.Clock, p.Random)
+
+	a.Instance = instance.New(db, p.Random)
 
 	a.SignIn = &signin.Flow{Users: a.Users, Tenants: a.Tenants, Access: a.Access}
 	a.Onboard = &onboard.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}

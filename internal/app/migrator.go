@@ -144,9 +144,18 @@ func (p Program) applicationRole() string {
 	return ""
 }
 
-func (p Program) fileMissing() bool {
+// file is the path of an SQLite database, "" for a server's.
+func (p Program) file() string {
 	path, ok := strings.CutPrefix(p.DatabaseURL(), "sqlite:")
 	if !ok {
+		return ""
+	}
+	return path
+}
+
+func (p Program) fileMissing() bool {
+	path := p.file()
+	if path == "" {
 		return false
 	}
 	_, err := os.Stat(path)

@@ -59,7 +59,7 @@ func (p *program) adopt(ctx context.Context, o adoptOptions) error {
 			p.Say("adopt.nothing_done")
 		}
 		if err == nil && len(report.Findings) > 0 {
-			return console.Findings
+			return console.ErrFindings
 		}
 		return err
 	}

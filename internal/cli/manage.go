@@ -69,5 +69,12 @@ func (p *program) managed() *manage.Env {
 			}
 			return prog.Graph()
 		},
+		Replay: func(ctx context.Context, path string, labels []string) ([]string, error) {
+			prog, err := p.program()
+			if err != nil {
+				return nil, err
+			}
+			return prog.Replay(ctx, path, labels)
+		},
 	}
 }

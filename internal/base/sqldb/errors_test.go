@@ -157,7 +157,7 @@ func TestWaitingLongerThanTheDeadlineIsATimeout(t *testing.T) {
 
 func TestFilesThatAreNoDatabaseAreRefused(t *testing.T) {
 	t.Parallel()
-	good, err := os.ReadFile(filepath.Join("sqldbtest", "testdata", "small_dj42.sqlite3"))
+	good, err := os.ReadFile(fileOfDjango(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +219,7 @@ func TestBadURLsAreRefusedWithoutTheirPassword(t *testing.T) {
 		"", "sqlite:", "mysql://u:" + password + "@h/db", "u:" + password + "@h", "postgres:u:" + password,
 		"postgres://u:" + password + "@h:port/db", "postgres://u:" + password + "@h/db?sslmode=perhaps",
 		"postgres://u:" + password + "@[::1/db", "postgres://u:" + password + "%zz@h/db", "postgres://u:" + password + "@h/db?connect_timeout=x",
+		"postgres://u:" + password + "@h/db?pool_max_conns=x",
 	} {
 		for _, o := range []sqldb.Options{{URL: bad}, {URL: bad, OwnerURL: bad}} {
 			_, err := sqldb.Open(t.Context(), o)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -26,6 +27,7 @@ import (
 // before it.
 type sqliteDB struct {
 	writer, reader *sql.DB
+	connected      atomic.Bool // the writer has been, so the file has its write-ahead log
 }
 
 func openSQLite(ctx context.Context, path string, o Options, owner bool) (backend, error) {
@@ -60,28 +62,11 @@ func openSQLite(ctx context.Context, path string, o Options, owner bool) (backen
 		}
 		db.writer = open(pragmas, "immediate", 1)
 	}
-	if err := db.firstPing(ctx); err != nil {
+	if err := db.ping(ctx); err != nil {
 		db.close()
 		return nil, err
 	}
 	return db, nil
-}
-
-// firstPing opens the first connection. SQLite does not wait out its
-// busy_timeout when several processes switch a new file to its write-ahead log
-// at the same moment, so they take turns here, for some seconds.
-func (db *sqliteDB) firstPing(ctx context.Context) error {
-	for attempt := 1; ; attempt++ {
-		err := db.ping(ctx)
-		if tenantry.KindOf(meaning(err)) != tenantry.Busy || attempt == 300 {
-			return err
-		}
-		select {
-		case <-time.After(10*time.Millisecond + rand.N(20*time.Millisecond)):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }
 
 // inspectFile says in plain words what SQLite would say in numbers, or only
@@ -148,9 +133,11 @@ var registerFunctions = sync.OnceFunc(func() {
 })
 
 func (db *sqliteDB) ping(ctx context.Context) error {
-	// Reading the schema makes SQLite look at the file; opening does not.
+	// Reading the schema makes SQLite look at the file; opening does not. The
+	// reader looks: the writer's first act is to switch to the write-ahead log,
+	// which must not happen to a file that is then refused.
 	var n int
-	return db.writer.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&n)
+	return db.reader.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&n)
 }
 
 func (db *sqliteDB) close() {
@@ -162,12 +149,36 @@ func (db *sqliteDB) begin(ctx context.Context, readOnly bool) (connection, error
 	pool := db.writer
 	if readOnly {
 		pool = db.reader
+	} else if err := db.connectWriter(ctx); err != nil {
+		return nil, err
 	}
 	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &sqliteTx{tx: tx}, nil
+}
+
+// connectWriter makes the writer's first connection. SQLite does not wait out
+// its busy_timeout when several processes switch a new file to the write-ahead
+// log at the same moment, so they take turns here, for some seconds.
+func (db *sqliteDB) connectWriter(ctx context.Context) error {
+	for attempt := 1; !db.connected.Load(); attempt++ {
+		err := db.writer.PingContext(ctx)
+		switch {
+		case err == nil:
+			db.connected.Store(true)
+		case tenantry.KindOf(meaning(err)) != tenantry.Busy || attempt == 300:
+			return err
+		default:
+			select {
+			case <-time.After(10*time.Millisecond + rand.N(20*time.Millisecond)):
+			case <-ctx.Done():
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 type sqliteTx struct{ tx *sql.Tx }

@@ -105,9 +105,9 @@ const (
 	Danger  = "31;1"
 )
 
-// Findings is the error of a command that did its work and found something: it
+// ErrFindings is the error of a command that did its work and found something: it
 // prints nothing more and exits with 3.
-var Findings = errors.New("console: findings")
+var ErrFindings = errors.New("console: findings")
 
 // Silent is the error of a command that has said all there is to say, with the
 // exit code to end with.
@@ -122,7 +122,7 @@ func (c *Console) Fail(err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, Findings):
+	case errors.Is(err, ErrFindings):
 		return 3
 	case errors.As(err, &silent):
 		return int(silent)

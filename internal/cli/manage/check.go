@@ -72,7 +72,7 @@ func check(ctx context.Context, e *Env, labels []string) error {
 		e.checked(findings)
 	}
 	if len(findings) > 0 {
-		return console.Findings
+		return console.ErrFindings
 	}
 	return nil
 }

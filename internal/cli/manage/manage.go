@@ -26,6 +26,7 @@ type Env struct {
 	Open     func(ctx context.Context, access sqldb.Access) (*app.App, error)
 	Migrator func(ctx context.Context, access sqldb.Access) (*app.Migrator, error)
 	Graph    func() (*migrate.Graph, error)
+	Replay   func(ctx context.Context, path string, labels []string) ([]string, error)
 }
 
 // command is one name of manage.py.
@@ -39,8 +40,8 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		checkCommand(), migrateCommand(), showMigrationsCommand(), sqlMigrateCommand(),
-		generateTenantTokensCommand(), migrateTenantDataCommand(),
+		checkCommand(), makeMigrationsCommand(), migrateCommand(), showMigrationsCommand(), sqlMigrateCommand(),
+		generateTenantTokensCommand(), migrateTenantDataCommand(), validateTenantDataCommand(),
 	}
 }
 
@@ -93,7 +94,7 @@ func Run(ctx context.Context, e *Env, args []string) int {
 	err = c.run(ctx, e, v)
 	var silent console.Silent
 	switch {
-	case err == nil, errors.Is(err, console.Findings), errors.As(err, &silent):
+	case err == nil, errors.Is(err, console.ErrFindings), errors.As(err, &silent):
 		return e.Fail(err)
 	}
 	e.Complain(e.Style(console.Danger, "CommandError"), err)
@@ -150,11 +151,6 @@ func similar(a, b string) bool {
 func verbosity(v argparse.Values) int64 {
 	n, _ := v.Int("--verbosity")
 	return n
-}
-
-// success prints a line as Django's style.SUCCESS does.
-func (e *Env) success(format string, args ...any) {
-	e.Line(e.Style(console.Success, fmt.Sprintf(format, args...)))
 }
 
 func databaseOption(p *argparse.Parser, help string) {

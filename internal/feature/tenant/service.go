@@ -168,8 +168,8 @@ func (s *Service) Suspend(ctx context.Context, scope tenantry.Scope, ref Ref, re
 		if old.Status == Suspended && old.StatusReason == reason {
 			return nil
 		}
-		if old.Status == Deleting {
-			return wrongStatus(old)
+		if old.Status == Deleting || old.Status == Pending {
+			return wrongStatus(old) // lifting it would let a tenant in that nobody approved
 		}
 		return s.enter(ctx, tx, scope, old, Suspended, reason, "tenant.suspended")
 	})
@@ -184,6 +184,10 @@ func (s *Service) Activate(ctx context.Context, scope tenantry.Scope, ref Ref) (
 			return nil
 		case Pending:
 			return wrongStatus(old)
+		case Deleting:
+			if old.StatusReason == string(Pending) { // back to where it was
+				return s.enter(ctx, tx, scope, old, Pending, "", "tenant.activated")
+			}
 		}
 		return s.enter(ctx, tx, scope, old, Active, "", "tenant.activated")
 	})
@@ -209,7 +213,11 @@ func (s *Service) Delete(ctx context.Context, scope tenantry.Scope, ref Ref, ifM
 		if old.Status == Deleting {
 			return nil
 		}
-		return s.enter(ctx, tx, scope, old, Deleting, "", "tenant.deleted")
+		reason := ""
+		if old.Status == Pending {
+			reason = string(Pending) // for Activate, which must not stand for an approval
+		}
+		return s.enter(ctx, tx, scope, old, Deleting, reason, "tenant.deleted")
 	})
 }
 

@@ -35,8 +35,13 @@ func scanPerson(r *sqldb.Rows) (p Person, err error) {
 	return p, err
 }
 
-// within limits people to those of one tenant: at home there, or members.
-const within = `u.id IN (SELECT user_id FROM tenants_userprofile WHERE tenant_id = ? UNION SELECT user_id FROM tenantry_membership WHERE tenant_id = ?)`
+// within limits people to those of one tenant: at home there, or members. It
+// begins with the tenant, belongs with the person: the one for lists, the other
+// where somebody is named already.
+const (
+	within  = `u.id IN (SELECT user_id FROM tenants_userprofile WHERE tenant_id = ? UNION SELECT user_id FROM tenantry_membership WHERE tenant_id = ?)`
+	belongs = `(p.tenant_id = ? OR EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = ? AND m.user_id = u.id))`
+)
 
 // condition is the WHERE of a reference. Keys are compared as bigint because
 // Django's are integer: PostgreSQL's driver would refuse a larger one, where
@@ -57,7 +62,7 @@ func selectOne(ctx context.Context, tx *sqldb.Tx, own tenantry.TenantKey, ref Re
 	where, arg := ref.condition()
 	args := []any{arg}
 	if own != 0 {
-		where += ` AND ` + within
+		where += ` AND ` + belongs
 		args = append(args, own, own)
 	}
 	found, err := sqldb.All(ctx, tx, scanPerson, selectPeople+` WHERE `+where, args...)

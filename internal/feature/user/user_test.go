@@ -78,7 +78,7 @@ func TestR041_ProfileNeedsATenantThatExists(t *testing.T) {
 	})
 }
 
-func TestR042_R049_ProfileFieldsAreCheckedOnWrite(t *testing.T) {
+func TestR042_R043_R044_R045_R046_R049_ProfileFieldsAreCheckedOnWrite(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		acme := h.tenant(t, "acme")
 		p := h.person(t, "ana", acme)
@@ -132,7 +132,7 @@ func TestR042_R049_ProfileFieldsAreCheckedOnWrite(t *testing.T) {
 	})
 }
 
-func TestR045_R046_R047_R048_R049_ProfileDefaultsAreDjangos(t *testing.T) {
+func TestR042_R043_R044_R045_R046_R047_R048_R049_ProfileDefaultsAreDjangos(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		acme := h.tenant(t, "acme")
 		f := h.person(t, "ana", acme).Profile
@@ -283,6 +283,7 @@ func TestListSearchesAndPages(t *testing.T) {
 				q.Page.Cursor = list.NextCursor
 			}
 		}
+		h.exec(t, `UPDATE auth_user SET last_name = 'Ibáñez Ruiz' WHERE username = 'argon'`)
 		everybody := names(user.Query{})
 		if len(everybody) != 13 || everybody[0] != "admin" {
 			t.Fatalf("%v", everybody)
@@ -297,6 +298,7 @@ func TestListSearchesAndPages(t *testing.T) {
 			"ÑÚÑ":             {"josé.ñúñez"},
 			"taro@EXAMPLE.jp": {"太郎"},
 			"maría":           {"maria"},
+			"IBÁÑEZ":          {"argon"},
 			"%":               nil,
 			"_":               nil,
 		} {
@@ -492,6 +494,27 @@ func TestR099_R100_EverybodyWithoutAProfileIsPlacedAsTheSeedDoes(t *testing.T) {
 			return err
 		})
 		wantError(t, err, "tenant.not_found", "")
+	})
+}
+
+// Somebody whom a Django process put into "default" since has been placed there.
+func TestPlacementTakesNobodyElseForNew(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		home := h.tenant(t, "default")
+		for key := 1; key <= 2; key++ {
+			h.exec(t, `INSERT INTO auth_user (id, username, email, first_name, last_name, password, is_active, is_staff, is_superuser, last_login, date_joined)
+				VALUES (?, ?, '', '', '', '', true, false, false, NULL, ?)`, key, []string{"", "placed", "new"}[key], noon)
+		}
+		h.exec(t, `INSERT INTO tenants_userprofile (user_id, tenant_id, phone, avatar, bio, language, timezone, notifications_enabled, is_tenant_admin, permissions, created_at, updated_at)
+			VALUES (1, ?, '', '', '', 'es', 'UTC', true, false, '{}', ?, ?)`, home, noon, noon)
+		fine(t, h.write(t, func(ctx context.Context, tx *sqldb.Tx) error {
+			_, err := h.users.CreateMissingProfilesIn(ctx, tx, operator, user.Placement{Tenant: home, Language: "es", Timezone: "America/Santiago"})
+			return err
+		}))
+		members := must(h.users.Members(t.Context(), operator, home, tenantry.Page{}))(t).Items
+		if len(members) != 2 || members[0].Role != user.RoleMember || members[1].Role != user.RoleQuarantined {
+			t.Errorf("%+v", members)
+		}
 	})
 }
 

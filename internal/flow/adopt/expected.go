@@ -1,12 +1,14 @@
 package adopt
 
 import (
+	"context"
 	"embed"
 	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/tenantry/tenantry/internal/base/catalog"
+	"github.com/tenantry/tenantry/internal/base/sqldb"
 )
 
 // The catalogues of Django's tables after the last migration, one for each
@@ -106,4 +108,23 @@ func alike(c catalog.Catalog) catalog.Catalog {
 		}
 	}
 	return c
+}
+
+// Compare says, app by app, how a fully migrated database's tables of Django's
+// differ from what they should be.
+func Compare(ctx context.Context, db *sqldb.DB) (map[string][]catalog.Difference, error) {
+	var found catalog.Catalog
+	if err := db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		found, err = catalog.Read(ctx, tx)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	all, err := differences(found, nil)
+	byApp := map[string][]catalog.Difference{}
+	for _, d := range all {
+		table, _, _ := strings.Cut(strings.TrimPrefix(d.Object, "table "), " ")
+		byApp[appOf(table)] = append(byApp[appOf(table)], d)
+	}
+	return byApp, err
 }

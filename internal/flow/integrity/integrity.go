@@ -52,3 +52,24 @@ func (f *Flow) Check(ctx context.Context, s tenantry.Scope) ([]tenantry.Finding,
 	tenantry.SortFindings(all)
 	return all, err
 }
+
+// Validate is the seed's validate_tenant_data: it returns every finding, and the
+// error that the seed raises for the first of its two conditions that does not
+// hold: tokens before profiles.
+func (f *Flow) Validate(ctx context.Context, s tenantry.Scope) ([]tenantry.Finding, error) {
+	all, err := f.Check(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, condition := range []struct{ finding, code string }{
+		{"token.missing", "validate.tenants_without_tokens"},
+		{"user.no_profile", "validate.users_without_profile"},
+	} {
+		for _, found := range all {
+			if found.Code == condition.finding {
+				return all, tenantry.NewError(tenantry.Conflict, condition.code, "count", found.Count)
+			}
+		}
+	}
+	return all, nil
+}
