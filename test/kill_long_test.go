@@ -44,7 +44,7 @@ func TestKilledTakeOverFinishes(t *testing.T) {
 					if err != nil {
 						t.Fatalf("round %d: undisturbed, yet %v", round, err)
 					}
-				case <-time.After(rand.N(700 * time.Millisecond)):
+				case <-time.After(rand.N(400 * time.Millisecond)):
 					_ = p.Process.Kill()
 					<-ended
 					killed++

@@ -1,0 +1,278 @@
+package api_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"flag"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tenantry/tenantry/internal/base/locale"
+	"github.com/tenantry/tenantry/internal/base/migrate"
+	"github.com/tenantry/tenantry/internal/base/password"
+	"github.com/tenantry/tenantry/internal/base/sqldb/sqldbtest"
+	"github.com/tenantry/tenantry/internal/base/web"
+	"github.com/tenantry/tenantry/internal/door/api"
+	"github.com/tenantry/tenantry/internal/feature/access"
+	"github.com/tenantry/tenantry/internal/feature/audit"
+	"github.com/tenantry/tenantry/internal/feature/idempotency"
+	"github.com/tenantry/tenantry/internal/feature/tenant"
+	"github.com/tenantry/tenantry/internal/feature/token"
+	"github.com/tenantry/tenantry/internal/feature/user"
+	"github.com/tenantry/tenantry/internal/flow/onboard"
+	"github.com/tenantry/tenantry/internal/flow/signin"
+	"github.com/tenantry/tenantry/migrations"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var migrated = sqldbtest.NewTemplate(func(t testing.TB, d sqldbtest.Database) {
+	g, err := migrate.Load(migrations.Files, d.Engine, tenant.Migration(rand.Reader), user.Migration(rand.Reader))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := migrate.New(d.Owner(t), g, migrate.Options{Ledger: "tenantry_migration", Lease: "tenantry_lease", LeaseLength: time.Minute, LockTimeout: time.Second, Holder: "test", Clock: time.Now})
+	if _, err := r.Run(t.Context(), migrate.Request{}, func(migrate.Event) {}); err != nil {
+		t.Fatal(err)
+	}
+})
+
+// caller is a client with an operator's key.
+type caller struct {
+	t    *testing.T
+	base string
+	key  string
+}
+
+// each runs fn against the API over real HTTP on a fresh database of each
+// engine.
+func each(t *testing.T, fn func(t *testing.T, c caller)) {
+	sqldbtest.EachFrom(t, migrated, func(t *testing.T, d sqldbtest.Database) {
+		db := d.Open(t)
+		log := audit.New(time.Now, rand.Reader)
+		tenants := tenant.New(db, log, tenant.Limits{DefaultModel: "gpt-3.5-turbo", MaxAgents: 50, MaxDocuments: 10000, MaxStorageMB: 10000, DeleteGrace: time.Hour}, time.Now, rand.Reader)
+		users := user.New(db, log, password.Hasher{Iterations: 1000, Random: rand.Reader}, access.Grants, time.Now, rand.Reader)
+		operators := access.New(db, log, time.Now, rand.Reader)
+		in := &signin.Flow{Users: users, Tenants: tenants, Access: operators}
+		_, key, err := operators.CreateOperator(t.Context(), in.System("test"), "ana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		catalog := locale.New()
+		quiet := slog.New(slog.DiscardHandler)
+		door := api.New(api.Deps{
+			OperatorKey: in.OperatorKey, Tenants: tenants, Users: users,
+			Onboard: &onboard.Flow{DB: db, Tenants: tenants, Users: users,
+				Tokens: token.New(db, log, token.Settings{AIPrefix: "ai_", CWUPrefix: "cwu_", Length: 32}, time.Now, rand.Reader)},
+			Idempotency: idempotency.New(db, time.Now, rand.Reader), Cursors: web.Sealer{Key: bytes.Repeat([]byte{7}, 32)}, Catalog: catalog, Log: quiet,
+		})
+		front := web.Front{Log: quiet, Clock: time.Now, Random: rand.Reader, Problems: api.NewProblems(catalog)}
+		server := httptest.NewServer(front.Wrap(door))
+		t.Cleanup(server.Close)
+		fn(t, caller{t, server.URL, key.Reveal()})
+	})
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+	text   string
+}
+
+func (c caller) do(method, path, body string, headers ...string) answer {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if c.key != "" {
+		r.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Content-Type" {
+			r.Header.Del("Content-Type")
+		}
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	a := answer{status: response.StatusCode, header: response.Header, text: string(text)}
+	_ = json.Unmarshal(text, &a.body)
+	return a
+}
+
+// want fails unless the answer has a status and, for a problem, a code.
+func (c caller) want(a answer, status int, code string) answer {
+	c.t.Helper()
+	got, _ := a.body["code"].(string)
+	if a.status != status || got != code {
+		c.t.Errorf("got %d %q, want %d %q: %s", a.status, got, status, code, a.text)
+	}
+	return a
+}
+
+func TestTenantsLifeOverHTTP(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, c caller) {
+		made := c.want(c.do("POST", "/v1/tenants", `{"name":"Acme","configuration":{"n":12345678901234567890},"admin":{"username":"ana","password":"una-clave-larga"}}`), 201, "")
+		id := made.body["tenant"].(map[string]any)["id"].(string)
+		if made.header.Get("Location") != "/v1/tenants/"+id || !strings.Contains(made.text, `"n":12345678901234567890`) {
+			t.Errorf("%v %s", made.header, made.text)
+		}
+		shown := c.want(c.do("GET", "/v1/tenants/"+id, ""), 200, "")
+		etag := shown.header.Get("ETag")
+		c.want(c.do("PATCH", "/v1/tenants/"+id, `{"max_agents":4}`, "If-Match", etag), 200, "")
+		c.want(c.do("PATCH", "/v1/tenants/"+id, `{"max_agents":5}`, "If-Match", etag), 412, "tenant.stale")
+		c.want(c.do("POST", "/v1/tenants/"+id+":approve", ""), 409, "tenant.wrong_status")
+		c.want(c.do("POST", "/v1/tenants/"+id+":suspend", `{}`), 422, "tenant.invalid")
+		stopped := c.want(c.do("POST", "/v1/tenants/"+id+":suspend", `{"reason":"unpaid"}`), 200, "")
+		if stopped.body["status"] != "suspended" {
+			t.Error(stopped.text)
+		}
+		c.want(c.do("POST", "/v1/tenants/"+id+":activate", ""), 200, "")
+		gone := c.want(c.do("DELETE", "/v1/tenants/"+id, ""), 202, "")
+		if gone.body["status"] != "deleting" || gone.body["delete_after"] == nil {
+			t.Error(gone.text)
+		}
+		people := c.want(c.do("GET", "/v1/users?tenant="+id, ""), 200, "")
+		if len(people.body["items"].([]any)) != 1 {
+			t.Error(people.text)
+		}
+	})
+}
+
+func TestPagesAreSealedToTheirList(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, c caller) {
+		for _, name := range []string{"a", "b", "c"} {
+			c.want(c.do("POST", "/v1/tenants", `{"name":"`+name+`"}`), 201, "")
+		}
+		first := c.want(c.do("GET", "/v1/tenants?limit=2&sort=name", ""), 200, "")
+		cursor := first.body["next_cursor"].(string)
+		second := c.want(c.do("GET", "/v1/tenants?limit=2&sort=name&cursor="+cursor, ""), 200, "")
+		if len(second.body["items"].([]any)) != 1 || second.body["next_cursor"] != nil {
+			t.Error(second.text)
+		}
+		c.want(c.do("GET", "/v1/tenants?cursor="+cursor, ""), 422, "page.bad_cursor")
+		c.want(c.do("GET", "/v1/users?cursor="+cursor, ""), 422, "page.bad_cursor")
+		c.want(c.do("GET", "/v1/tenants?sort=name&cursor="+cursor[1:], ""), 422, "page.bad_cursor")
+	})
+}
+
+func TestSameIdempotencyKeySameAnswer(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, c caller) {
+		first := c.want(c.do("POST", "/v1/tenants", `{"name":"Acme"}`, "Idempotency-Key", "k"), 201, "")
+		again := c.want(c.do("POST", "/v1/tenants", `{"name":"Acme"}`, "Idempotency-Key", "k"), 201, "")
+		if again.header.Get("Idempotency-Replayed") != "true" || again.text != first.text {
+			t.Errorf("%v\n%s\n%s", again.header, first.text, again.text)
+		}
+		c.want(c.do("POST", "/v1/tenants", `{"name":"Other"}`, "Idempotency-Key", "k"), 409, "idempotency.reused")
+	})
+}
+
+func TestStrangersAndNonsense(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 10<<20)
+	each(t, func(t *testing.T, c caller) {
+		c.want(c.do("POST", "/v1/tenants", `{"name":"Acme"}`), 201, "")
+		stranger := c
+		stranger.key = ""
+		if a := stranger.want(stranger.do("GET", "/v1/tenants", ""), 401, "access.unauthenticated"); a.header.Get("WWW-Authenticate") == "" {
+			t.Error("no WWW-Authenticate")
+		}
+		stranger.key = "ai_" + strings.Repeat("x", 43)
+		stranger.want(stranger.do("GET", "/v1/whoami", ""), 401, "access.unauthenticated")
+		c.want(c.do("GET", "/v1/whoami", "", "Authorization", "Bearer "+c.key), 401, "access.unauthenticated")
+
+		for _, id := range []string{"1", "tnt_x", "usr_01jd3v8y7aexkrq0z5c9m4t2wb", "tnt_01jd3v8y7aexkrq0z5c9m4t2wb"} {
+			c.want(c.do("GET", "/v1/tenants/"+id, ""), 404, "tenant.not_found")
+		}
+		c.want(c.do("GET", "/v1/nothing", ""), 404, "web.no_route")
+		if a := c.want(c.do("PUT", "/v1/tenants", `{}`), 405, "web.no_method"); a.header.Get("Allow") == "" {
+			t.Error("no Allow")
+		}
+		for body, code := range map[string]string{
+			`{"name":"Acme"}`:           "tenant.name_taken",
+			`{"name":""}`:               "tenant.invalid",
+			`{"name":"x","surprise":1}`: "request.invalid",
+			`{"name":"x","name":"y"}`:   "request.invalid",
+			`{"name":5}`:                "request.invalid",
+			`{"name":"x\u0000"}`:        "json.nul",
+			"{\"name\":\"\xff\"}":       "json.not_utf8",
+			`{"name":`:                  "json.syntax",
+			`{"name":"x","configuration":` + strings.Repeat(`{"a":`, 50) + `1` + strings.Repeat(`}`, 50) + `}`: "json.too_deep",
+			`{"name":"` + strings.Repeat("n", 300) + `"}`:                                                      "tenant.invalid",
+		} {
+			status := 422
+			if code == "tenant.name_taken" {
+				status = 409
+			}
+			c.want(c.do("POST", "/v1/tenants", body), status, code)
+		}
+		c.want(c.do("POST", "/v1/tenants", `{"name":"`+long+`"}`), 413, "web.too_large")
+		c.want(c.do("POST", "/v1/tenants", `name=x`, "Content-Type", "text/plain"), 415, "web.unsupported_type")
+		c.want(c.do("GET", "/v1/tenants?limit=0", ""), 422, "request.invalid")
+		c.want(c.do("GET", "/v1/tenants?limit=501", ""), 422, "request.invalid")
+		c.want(c.do("GET", "/v1/tenants?surprise=1", ""), 422, "request.invalid")
+		inSpanish := c.do("GET", "/v1/tenants/1", "", "Accept-Language", "es-CL")
+		if inSpanish.body["detail"] == c.do("GET", "/v1/tenants/1", "").body["detail"] {
+			t.Error("the same words in both languages")
+		}
+	})
+}
+
+func TestGoldenOpenAPIDocument(t *testing.T) {
+	t.Parallel()
+	made := api.New(api.Deps{Catalog: locale.New(), Log: slog.New(slog.DiscardHandler),
+		OperatorKey: nil, Onboard: &onboard.Flow{}}).Document()
+	const file = "../../../docs/api/openapi.yaml"
+	if *update {
+		if err := os.MkdirAll("../../../docs/api", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, made, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(golden), string(made)); diff != "" {
+		t.Errorf("go test ./internal/door/api -run Golden -update, and review (-golden +made)\n%s", diff)
+	}
+	if strings.Contains(string(made), "docs.") {
+		t.Error("a text of the document is still a code")
+	}
+}
+
+func TestDocumentationIsForEverybody(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, c caller) {
+		c.key = ""
+		for _, path := range []string{"/v1/openapi.json", "/v1/openapi.yaml", "/v1/docs", "/v1/docs?lang=es", "/v1/docs/style.css"} {
+			if a := c.do("GET", path, ""); a.status != 200 || strings.Contains(a.text, "docs.page.") {
+				t.Errorf("%s: %d", path, a.status)
+			}
+		}
+	})
+}
