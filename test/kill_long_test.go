@@ -160,7 +160,6 @@ func wholeAgain(t *testing.T, d sqldbtest.Database, round, tenants, people int) 
 		`SELECT count(*) FROM auth_user u WHERE NOT EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.user_id = u.id)`: 0,
 		`SELECT count(*) FROM tenants_tenantmodel WHERE ai_token = '' OR cwu_token = ''`:                                 0,
 		`SELECT count(*) - count(DISTINCT app || '.' || name) FROM django_migrations`:                                    0,
-		`SELECT count(*) FROM tenantry_lease`:                                                                            0,
 	} {
 		var got int
 		err := db.Read(t.Context(), func(tx *sqldb.Tx) error { return tx.Get(t.Context(), query, nil, &got) })
