@@ -115,6 +115,10 @@ func (s *Service) List(ctx context.Context, scope tenantry.Scope, q Query) (list
 		return list, tenantry.NewError(tenantry.Invalid, "tenant.invalid").
 			WithFields(tenantry.NewFieldError("status", "field.not_one_of", "choices", Statuses()))
 	}
+	if utf8.RuneCountInString(q.Search) > nameLength || !printable(q.Search, false) {
+		return list, tenantry.NewError(tenantry.Invalid, "tenant.invalid").
+			WithFields(tenantry.NewFieldError("search", "field.too_long", "max", nameLength))
+	}
 	if q.Sort != Oldest && q.Sort != Newest && q.Sort != Name {
 		return list, tenantry.NewError(tenantry.Invalid, "tenant.invalid").
 			WithFields(tenantry.NewFieldError("sort", "field.not_one_of", "choices", []Sort{Newest, Name}))
@@ -141,7 +145,9 @@ func (s *Service) Count(ctx context.Context, scope tenantry.Scope) (counts map[S
 // Update writes the fields of a change. ifMatch is the ETag that the caller
 // read, or "" not to care; another state in between is Stale.
 func (s *Service) Update(ctx context.Context, scope tenantry.Scope, ref Ref, c Change, ifMatch string) (Tenant, error) {
-	return s.alter(ctx, scope, ref, tenantry.TenantsWrite, ifMatch, func(tx *sqldb.Tx, old Tenant) error {
+	// A tenant's own people do not raise its limits.
+	limits := c.MaxAgents != nil || c.MaxDocuments != nil || c.MaxStorageMB != nil
+	return s.alter(ctx, scope, ref, tenantry.TenantsWrite, limits, ifMatch, func(tx *sqldb.Tx, old Tenant) error {
 		c := c.without(old)
 		if c == (Change{}) {
 			return nil
@@ -164,7 +170,7 @@ func (s *Service) Suspend(ctx context.Context, scope tenantry.Scope, ref Ref, re
 		return Tenant{}, tenantry.NewError(tenantry.Invalid, "tenant.invalid").
 			WithFields(tenantry.NewFieldError("reason", "tenant.reason_required", "max", reasonLength))
 	}
-	return s.alter(ctx, scope, ref, tenantry.TenantsWrite, "", func(tx *sqldb.Tx, old Tenant) error {
+	return s.alter(ctx, scope, ref, tenantry.TenantsWrite, true, "", func(tx *sqldb.Tx, old Tenant) error {
 		if old.Status == Suspended && old.StatusReason == reason {
 			return nil
 		}
@@ -178,7 +184,7 @@ func (s *Service) Suspend(ctx context.Context, scope tenantry.Scope, ref Ref, re
 // Activate ends a suspension, a quarantine, or the grace period before a removal.
 // What waits for approval is approved instead.
 func (s *Service) Activate(ctx context.Context, scope tenantry.Scope, ref Ref) (Tenant, error) {
-	return s.alter(ctx, scope, ref, tenantry.TenantsWrite, "", func(tx *sqldb.Tx, old Tenant) error {
+	return s.alter(ctx, scope, ref, tenantry.TenantsWrite, true, "", func(tx *sqldb.Tx, old Tenant) error {
 		switch old.Status {
 		case Active:
 			return nil
@@ -195,7 +201,7 @@ func (s *Service) Activate(ctx context.Context, scope tenantry.Scope, ref Ref) (
 
 // Approve lets a tenant that was asked for begin.
 func (s *Service) Approve(ctx context.Context, scope tenantry.Scope, ref Ref) (Tenant, error) {
-	return s.alter(ctx, scope, ref, tenantry.TenantsWrite, "", func(tx *sqldb.Tx, old Tenant) error {
+	return s.alter(ctx, scope, ref, tenantry.TenantsWrite, true, "", func(tx *sqldb.Tx, old Tenant) error {
 		if old.Status != Pending {
 			return wrongStatus(old)
 		}
@@ -209,7 +215,7 @@ func (s *Service) Approve(ctx context.Context, scope tenantry.Scope, ref Ref) (T
 // Delete stops a tenant and marks it for removal once the grace period has
 // passed. Until then Activate brings it back whole.
 func (s *Service) Delete(ctx context.Context, scope tenantry.Scope, ref Ref, ifMatch string) (Tenant, error) {
-	return s.alter(ctx, scope, ref, tenantry.TenantsDelete, ifMatch, func(tx *sqldb.Tx, old Tenant) error {
+	return s.alter(ctx, scope, ref, tenantry.TenantsDelete, true, ifMatch, func(tx *sqldb.Tx, old Tenant) error {
 		if old.Status == Deleting {
 			return nil
 		}
@@ -267,7 +273,7 @@ func (s *Service) Models(ctx context.Context) (models []Model, err error) {
 
 // alter is the shape of every change to a tenant: may I, lock it, is it still
 // what the caller saw, do, read it back.
-func (s *Service) alter(ctx context.Context, scope tenantry.Scope, ref Ref, p tenantry.Permission, ifMatch string,
+func (s *Service) alter(ctx context.Context, scope tenantry.Scope, ref Ref, p tenantry.Permission, onlyOperators bool, ifMatch string,
 	do func(tx *sqldb.Tx, old Tenant) error) (t Tenant, err error) {
 	seen, err := s.Get(ctx, scope, ref)
 	if err != nil {
@@ -275,6 +281,11 @@ func (s *Service) alter(ctx context.Context, scope tenantry.Scope, ref Ref, p te
 	}
 	if err := scope.RequireIn(seen.Key, p); err != nil {
 		return Tenant{}, err
+	}
+	if onlyOperators {
+		if err := scope.RequirePlatform(p); err != nil {
+			return Tenant{}, err
+		}
 	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if err := lock(ctx, tx, seen.Key); err != nil {

@@ -45,7 +45,8 @@ func selectOne(ctx context.Context, tx *sqldb.Tx, ref Ref) (Tenant, error) {
 	where, arg := ` WHERE t.name = ?`, any(ref.name)
 	switch {
 	case ref.key != 0:
-		where, arg = ` WHERE t.id = ?`, ref.key
+		// Django's column may be 32 bits wide, what was typed may not.
+		where, arg = ` WHERE t.id = CAST(? AS bigint)`, ref.key
 	case !ref.id.IsZero():
 		where, arg = ` WHERE s.public_id = ?`, ref.id
 	}

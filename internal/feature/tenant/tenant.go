@@ -93,7 +93,7 @@ func ParseRef(text string) (Ref, error) {
 		id, err := tenantry.ParseTenantID(text)
 		return ByID(id), err
 	}
-	if text == "" || len(text) > 4*nameLength {
+	if text == "" || len(text) > 4*nameLength || !printable(text, false) {
 		return Ref{}, tenantry.NewError(tenantry.NotFound, "tenant.not_found")
 	}
 	return ByName(text), nil
