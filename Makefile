@@ -1,5 +1,5 @@
-# Everything a developer types. Needs Go and make; the tests' PostgreSQL comes
-# from scripts/postgres.sh.
+# Everything a developer types. Needs Go and make; what the tests need besides,
+# PostgreSQL, Chromium, Django and proxies, comes from scripts/.
 
 SHELL       := /bin/sh
 VERSION     ?= $(shell git describe --tags --dirty 2>/dev/null)
@@ -11,7 +11,7 @@ ON_POSTGRES := scripts/postgres.sh run
 # from what is on disk; tests named …Golden… are in already.
 VERIFY := verify-modules verify-goldens
 
-.PHONY: help run build test test-race test-long lint verify $(VERIFY) bench clean
+.PHONY: help run build test test-race test-long browser django proxies lint verify $(VERIFY) bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -23,14 +23,23 @@ run: ## a demo platform on embedded SQLite
 build: ## one static binary, ./tenantry
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o tenantry ./cmd/tenantry
 
-test: ## all tests, on SQLite and PostgreSQL
+test: browser ## all tests, on SQLite and PostgreSQL
 	$(ON_POSTGRES) go test -timeout 15m ./...
 
-test-race: ## all tests under the race detector (needs a C compiler)
+test-race: browser ## all tests under the race detector (needs a C compiler)
 	$(ON_POSTGRES) env CGO_ENABLED=1 go test -race -timeout 45m ./...
 
-test-long: ## also the tests that take minutes: kill loops, figures at size
+test-long: browser django proxies ## also the tests that take minutes: kill loops, figures at size
 	$(ON_POSTGRES) go test -tags long -timeout 60m ./...
+
+browser: ## finds Chromium for the tests, or installs it as root
+	@scripts/chromium.sh install >/dev/null
+
+django: ## finds Django for the long tests, or installs it as root
+	@scripts/django.sh install >/dev/null
+
+proxies: ## finds nginx and Caddy for the long tests, or installs them as root
+	@scripts/proxies.sh install >/dev/null
 
 lint: ## formatting, go vet, staticcheck
 	@unformatted=$$(gofmt -l .) || exit 1; \

@@ -26,6 +26,8 @@ type (
 	UserID     = ID[userKind]     // usr_…
 	EventID    = ID[eventKind]    // evt_…
 	OperatorID = ID[operatorKind] // opr_…
+	TokenID    = ID[tokenKind]    // tok_…
+	RunID      = ID[runKind]      // run_…
 )
 
 type (
@@ -33,12 +35,16 @@ type (
 	userKind     struct{}
 	eventKind    struct{}
 	operatorKind struct{}
+	tokenKind    struct{}
+	runKind      struct{}
 )
 
 func (tenantKind) prefix() string   { return "tnt_" }
 func (userKind) prefix() string     { return "usr_" }
 func (eventKind) prefix() string    { return "evt_" }
 func (operatorKind) prefix() string { return "opr_" }
+func (tokenKind) prefix() string    { return "tok_" }
+func (runKind) prefix() string      { return "run_" }
 
 // ID is a public id: a UUIDv7 (RFC 9562 §5.7), so that ids sort by the time
 // they were made, written as its kind's prefix and 26 characters of lower-case
@@ -56,12 +62,16 @@ func NewTenantID(at time.Time, random io.Reader) TenantID     { return newID[ten
 func NewUserID(at time.Time, random io.Reader) UserID         { return newID[userKind](at, random) }
 func NewEventID(at time.Time, random io.Reader) EventID       { return newID[eventKind](at, random) }
 func NewOperatorID(at time.Time, random io.Reader) OperatorID { return newID[operatorKind](at, random) }
+func NewTokenID(at time.Time, random io.Reader) TokenID       { return newID[tokenKind](at, random) }
+func NewRunID(at time.Time, random io.Reader) RunID           { return newID[runKind](at, random) }
 
 // ParseTenantID and its sisters read the text form. The error is Invalid with
 // code "id.malformed".
 func ParseTenantID(text string) (TenantID, error)     { return parseID[tenantKind](text) }
 func ParseUserID(text string) (UserID, error)         { return parseID[userKind](text) }
 func ParseOperatorID(text string) (OperatorID, error) { return parseID[operatorKind](text) }
+func ParseTokenID(text string) (TokenID, error)       { return parseID[tokenKind](text) }
+func ParseRunID(text string) (RunID, error)           { return parseID[runKind](text) }
 
 // newID panics if random fails, which the operating system's source does not.
 func newID[K interface{ prefix() string }](at time.Time, random io.Reader) ID[K] {
@@ -107,16 +117,26 @@ func (id ID[K]) IsZero() bool { return id.uuid == [16]byte{} }
 
 // String returns the text form, or "" for the zero id.
 func (id ID[K]) String() string {
+	var room [40]byte
+	b, _ := id.AppendText(room[:0])
+	return string(b)
+}
+
+// AppendText appends the text form, "" for the zero id.
+func (id ID[K]) AppendText(b []byte) ([]byte, error) {
 	if id.IsZero() {
-		return ""
+		return b, nil
 	}
 	var wide [20]byte
 	copy(wide[4:], id.uuid[:])
 	var k K
-	return k.prefix() + crockford.EncodeToString(wide[:])[6:]
+	b = append(b, k.prefix()...)
+	at := len(b)
+	b = crockford.AppendEncode(b, wide[:])
+	return append(b[:at], b[at+6:]...), nil // in place: the six leading zeros go
 }
 
-func (id ID[K]) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id ID[K]) MarshalText() ([]byte, error) { return id.AppendText(nil) }
 
 func (id *ID[K]) UnmarshalText(b []byte) error {
 	if len(b) == 0 {

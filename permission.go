@@ -14,15 +14,17 @@ const (
 	TenantsDelete  Permission = "tenants.delete"
 	UsersRead      Permission = "users.read"
 	UsersWrite     Permission = "users.write"
+	TokensRead     Permission = "tokens.read"
 	TokensWrite    Permission = "tokens.write"
 	AuditRead      Permission = "audit.read"
 	OperatorsWrite Permission = "operators.write"
+	KeysWrite      Permission = "keys.write"
 )
 
 // Permissions lists the catalogue in the order in which it is shown.
 func Permissions() []Permission {
 	return []Permission{
 		CanCreateAgents, CanManageDocuments,
-		TenantsRead, TenantsWrite, TenantsDelete, UsersRead, UsersWrite, TokensWrite, AuditRead, OperatorsWrite,
+		TenantsRead, TenantsWrite, TenantsDelete, UsersRead, UsersWrite, TokensRead, TokensWrite, AuditRead, OperatorsWrite, KeysWrite,
 	}
 }

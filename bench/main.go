@@ -15,7 +15,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 )
@@ -29,13 +31,20 @@ type bench struct {
 	binary  string
 	django  bool
 	server  *server // nil: no PostgreSQL
+	seconds time.Duration
+	fills   map[string]filledDatabase
 }
 
 func main() {
-	b := &bench{}
+	if len(os.Args) > 1 && os.Args[1] == floorCommand {
+		fmt.Fprintln(os.Stderr, "bench:", floor(os.Args[2:]))
+		os.Exit(1)
+	}
+	b := &bench{fills: map[string]filledDatabase{}}
 	flag.IntVar(&b.runs, "runs", 5, "counted runs of each figure")
 	flag.IntVar(&b.tenants, "tenants", 100_000, "tenants of the large database")
-	flag.StringVar(&b.only, "only", "", "one figure: migrate, start, serve, tokens")
+	flag.StringVar(&b.only, "only", "", "some figures, with commas between them: migrate, start, serve, tokens, rotate, check, verify, cold, revoke, overlap")
+	flag.DurationVar(&b.seconds, "for", 5*time.Second, "how long each run under load takes")
 	flag.Parse()
 	if err := b.main(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -64,16 +73,26 @@ func (b *bench) main(ctx context.Context) (err error) {
 	if b.server == nil {
 		fmt.Println("TENANTRY_TEST_POSTGRES names no server: SQLite only; `make bench` starts one")
 	}
+	defer b.dropFilled()
+	both, postgres := []sqldb.Engine{sqldb.SQLite, sqldb.Postgres}, []sqldb.Engine{sqldb.Postgres}
+	either := postgres // where the engine matters little: a million tokens are there sooner
+	if b.server == nil {
+		either = []sqldb.Engine{sqldb.SQLite}
+	}
 	for _, f := range []struct {
-		name string
-		run  func(context.Context, sqldb.Engine) error
+		name    string
+		run     func(context.Context, sqldb.Engine) error
+		engines []sqldb.Engine
 	}{
-		{"migrate", b.migrateFromEmpty}, {"start", b.startUp}, {"serve", b.serveReady}, {"tokens", b.generateTokens},
+		{"migrate", b.migrateFromEmpty, both}, {"start", b.startUp, both}, {"serve", b.serveReady, both},
+		{"tokens", b.generateTokens, both}, {"rotate", b.rotateTokens, both},
+		{"check", b.check, either}, {"verify", b.verify, either}, {"cold", b.cold, either},
+		{"revoke", b.revoke, postgres}, {"overlap", b.overlap, both},
 	} {
-		if b.only != "" && b.only != f.name {
+		if b.only != "" && !slices.Contains(strings.Split(b.only, ","), f.name) {
 			continue
 		}
-		for _, engine := range []sqldb.Engine{sqldb.SQLite, sqldb.Postgres} {
+		for _, engine := range f.engines {
 			if engine == sqldb.Postgres && b.server == nil {
 				continue
 			}
@@ -133,9 +152,23 @@ func (b *bench) generateTokens(ctx context.Context, engine sqldb.Engine) error {
 	return b.compare(name+", against Django's loop in one transaction", c)
 }
 
+// rotateTokens: both tokens of every tenant, beside the seed's loop.
+func (b *bench) rotateTokens(ctx context.Context, engine sqldb.Engine) error {
+	full, err := b.filled(ctx, engine, 2*b.tenants)
+	if err != nil {
+		return err
+	}
+	return b.compare(fmt.Sprintf("manage_tenant_tokens --rotate, %d tenants, %s", b.tenants, engine), contest{
+		prepare: func() (database, error) { return b.copyOf(ctx, full.database) },
+		ours:    func(d database) *exec.Cmd { return b.tenantry(d, "manage", "manage_tenant_tokens", "--rotate") },
+		theirs:  func(d database) *exec.Cmd { return b.manage(d, "manage_tenant_tokens", "--rotate") },
+	})
+}
+
 func (b *bench) tenantry(d database, args ...string) *exec.Cmd {
 	c := exec.Command(b.binary, args...)
-	c.Env = append(clean(os.Environ()), "TENANTRY_DATABASE_URL="+d.url)
+	c.Env = append(clean(os.Environ()), "TENANTRY_DATABASE_URL="+d.url, "TENANTRY_DATA_DIR="+filepath.Join(b.dir, "data"),
+		"TENANTRY_TOKENS_KEYSET_FILE="+filepath.Join(b.dir, "keyset.json"))
 	return c
 }
 

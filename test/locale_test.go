@@ -113,6 +113,40 @@ func TestEveryErrorHasAMessage(t *testing.T) {
 	}
 }
 
+// TestEveryErrorOfACommandSaysWhatToDo wants a hint for every code that an error
+// is made of, except where errors only ever go out over HTTP, as a problem
+// document has no place for one, and in argparse, which has Python's words.
+func TestEveryErrorOfACommandSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	all := messages(t, locale.Languages()[0])
+	made := 0
+	files, err := house()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.isTest() || f.within("internal/door", "internal/base/web", "internal/feature/idempotency", "internal/base/argparse") {
+			continue
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) < 2 || lastWord(call.Fun) != "NewError" && lastWord(call.Fun) != "fail" {
+				return true
+			}
+			if code, ok := literal(call.Args[1]); ok {
+				made++
+				if all[code+".hint"] == nil {
+					t.Errorf("%s: %s has no hint", f.at(call), code)
+				}
+			}
+			return true
+		})
+	}
+	if made < 80 {
+		t.Errorf("only %d errors found: does this test still read the source?", made)
+	}
+}
+
 // TestCodesMadeAtRunTimeHaveMessages holds the codes whose end is a value.
 func TestCodesMadeAtRunTimeHaveMessages(t *testing.T) {
 	t.Parallel()
@@ -129,6 +163,7 @@ func TestCodesMadeAtRunTimeHaveMessages(t *testing.T) {
 		"cli.tenant.":         {"activate", "approve"},
 		"problem.":            {"400", "401", "403", "404", "405", "408", "409", "412", "413", "415", "422", "429", "500", "503"},
 		"cli.user.":           {"show", "activate", "deactivate"},
+		"model.":              {"auth_group", "auth_permission", "auth_user", "tenants_tenantconfigurationmodel", "tenants_tenantmodel", "tenants_userprofile"},
 	} {
 		for _, end := range ends {
 			if all[prefix+end] == nil {

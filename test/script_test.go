@@ -2,6 +2,7 @@ package test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +20,22 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"tenantry": func() { os.Exit(commandline.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ())) },
 	})
+}
+
+// program is this test's own binary as tenantry, on a database.
+func program(d sqldbtest.Database, args ...string) *exec.Cmd {
+	exe, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	p := &exec.Cmd{Path: exe, Args: append([]string{"tenantry"}, args...)}
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, "TENANTRY_") {
+			p.Env = append(p.Env, pair)
+		}
+	}
+	p.Env = append(append(p.Env, variablesOf(d)...), "TENANTRY_MIGRATIONS_LEASE=1s")
+	return p
 }
 
 // TestScripts plays the product's stories in test/script, each on both engines:
@@ -41,7 +58,7 @@ func TestScripts(t *testing.T) {
 					d := sqldbtest.New(tb, engine)
 					e.Setenv("DB", d.URL)
 					e.Setenv("ENGINE", string(engine))
-					e.Setenv("TENANTRY_DATABASE_URL", d.URL)
+					e.Vars = append(e.Vars, variablesOf(d)...)
 					e.Setenv("DJANGO", smallDjango(tb, engine, "42").URL)
 					e.Setenv("DJANGO32", smallDjango(tb, engine, "32").URL)
 					e.Setenv("LANG", "C.UTF-8")

@@ -1,15 +1,19 @@
 package test
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tenantry/tenantry/internal/base/catalog"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/base/sqldb/sqldbtest"
+	"github.com/tenantry/tenantry/migrations"
 )
 
 // The seed's lines, by their numbers, on a database that the program migrated.
@@ -23,7 +27,7 @@ func tenantryOn(t testing.TB, d sqldbtest.Database, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &exec.Cmd{Path: exe, Args: append([]string{"tenantry"}, args...), Env: []string{"TENANTRY_DATABASE_URL=" + d.URL, "HOME=" + t.TempDir()}}
+	p := &exec.Cmd{Path: exe, Args: append([]string{"tenantry"}, args...), Env: append(variablesOf(d), "HOME="+t.TempDir())}
 	out, err := p.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %v\n%s", args, err, out)
@@ -144,6 +148,107 @@ func TestR018_R019_R020_R021_R022_R023_R109_ModelChoices(t *testing.T) {
 	})
 }
 
+// The history tells how the schema came about: tenants, their tokens, the
+// profiles of people, the wider model.
+func TestR001_MigrationsTellTheHistoryOfTheSchema(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, func(t *testing.T, d sqldbtest.Database) {
+		var got []string
+		for _, target := range []string{"0001", "0002", "0003", "0004", "0005"} {
+			tenantryOn(t, d, "manage", "migrate", "tenants", target)
+			step := target + ":"
+			for _, table := range readCatalog(t, d.Owner(t)).Tables {
+				name, ours := strings.CutPrefix(table.Name, "tenants_")
+				if !ours {
+					continue
+				}
+				step += " " + name
+				for _, c := range table.Columns {
+					if strings.HasSuffix(c.Name, "_token") {
+						step += " " + c.Name
+					}
+					if c.Name == "model" {
+						step += " model" + c.Type[strings.Index(c.Type, "("):]
+					}
+				}
+			}
+			got = append(got, step)
+		}
+		for i, step := range got { // where a column stands is not relied on
+			words := strings.Fields(step)
+			slices.Sort(words)
+			got[i] = strings.Join(words, " ")
+		}
+		want := []string{
+			"0001: model(50) tenantmodel",
+			"0002: ai_token cwu_token model(50) tenantmodel",
+			"0003: ai_token cwu_token model(50) tenantmodel userprofile",
+			"0004: ai_token cwu_token model(100) tenantmodel userprofile",
+			"0005: ai_token cwu_token model(100) tenantconfigurationmodel tenantmodel userprofile",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Its package is the folder of the app in migrations/, beside embed.go.
+func TestR002_MigrationsOfTenantsStandInAFolderOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	sqldbtest.EachFrom(t, seeded, func(t *testing.T, d sqldbtest.Database) {
+		files, err := fs.ReadDir(migrations.Files, "tenants")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed := "tenants\n"
+		for _, file := range files {
+			name, _, _ := strings.Cut(file.Name(), ".")
+			if line := " [X] " + name + "\n"; !strings.HasSuffix(listed, line) { // twins
+				listed += line
+			}
+		}
+		if got := tenantryOn(t, d, "manage", "showmigrations", "tenants"); got != listed {
+			t.Errorf("the folder has\n%s\nand the program knows\n%s", listed, got)
+		}
+	})
+}
+
+func TestR016_EveryModelOfTheSeedCanBeChosenAndNoOther(t *testing.T) {
+	t.Parallel()
+	sqldbtest.EachFrom(t, seeded, func(t *testing.T, d sqldbtest.Database) {
+		all := []string{"gpt-3.5-turbo", "gpt-4", "gpt-4-turbo", "claude-3-haiku", "claude-3-sonnet", "claude-3-opus"}
+		for _, model := range all {
+			createTenant(t, d, "Uses "+model, "--model", model)
+			if got := text(t, d.Open(t), `SELECT model FROM tenants_tenantmodel WHERE name = 'Uses `+model+`'`); got != model {
+				t.Errorf("asked for %s, stored %s", model, got)
+			}
+		}
+		r := runOn(t, d, "tenant", "create", "Uses another", "--model", "gpt-5")
+		if r.want(t, 1, ""); !strings.Contains(r.stderr, strings.Join(all, ", ")) {
+			t.Errorf("the choices are not named: %s", r.stderr)
+		}
+	})
+}
+
+// The choices are rows that an operator may add to, of as many characters as
+// 0004 has room for, and the default is a setting.
+func TestR017_ModelsAreExtendedAndTheDefaultIsSet(t *testing.T) {
+	t.Parallel()
+	sqldbtest.EachFrom(t, seeded, func(t *testing.T, d sqldbtest.Database) {
+		long := strings.Repeat("m", 100)
+		djangoWrites(t, d, `INSERT INTO tenantry_model (name, label, provider, enabled, position) VALUES (?, 'Own', 'own', ?, 7)`, long, true)
+		createTenant(t, d, "Long", "--model", long)
+		if r := run(t, append(variablesOf(d), "TENANTRY_TENANTS_DEFAULT_MODEL=claude-3-opus"), "tenant", "create", "Default"); r.code != 0 {
+			t.Errorf("exit code %d: %s", r.code, r.stderr)
+		}
+		for name, want := range map[string]string{"Long": long, "Default": "claude-3-opus"} {
+			if got := text(t, d.Open(t), `SELECT model FROM tenants_tenantmodel WHERE name = '`+name+`'`); got != want {
+				t.Errorf("%s uses %q, want %q", name, got, want)
+			}
+		}
+	})
+}
+
 func TestR004_R005_R056_ShowMigrationsNamesTheSeeds(t *testing.T) {
 	t.Parallel()
 	sqldbtest.EachFrom(t, seeded, func(t *testing.T, d sqldbtest.Database) {
@@ -183,7 +288,18 @@ func TestR110_CompleteTenant(t *testing.T) {
 	sqldbtest.EachFrom(t, seeded, func(t *testing.T, d sqldbtest.Database) {
 		out := tenantryOn(t, d, "tenant", "create", "Complete Tenant", "--description", "Complete test tenant", "--model", "gpt-4-turbo",
 			"--configuration", `{"max_tokens": 4000, "temperature": 0.7}`, "--max-agents", "20", "--max-documents", "2000", "--max-storage-mb", "5000", "-o", "json")
+		// The same as a Django process makes it, with tokens of its own choice.
+		other := djangoTenant(t, d, "Django's", "ai_test_token_123", "cwu_test_token_456")
+		djangoWrites(t, d, `UPDATE tenants_tenantmodel SET model = 'gpt-4-turbo', configuration = '{"max_tokens": 4000, "temperature": 0.7}',
+			max_agents = 20, max_documents = 2000, max_storage_mb = 5000 WHERE id = ?`, other)
+		shown := tenantryOn(t, d, "tenant", "show", "Django's", "-o", "json")
+		if ai, cwu := tokensOf(t, d, other); ai != "ai_test_token_123" || cwu != "cwu_test_token_456" {
+			t.Errorf("tokens %s, %s", ai, cwu)
+		}
 		for _, part := range []string{`"model": "gpt-4-turbo"`, `"max_tokens": 4000`, `"temperature": 0.7`, `"max_agents": 20`, `"max_documents": 2000`, `"max_storage_mb": 5000`} {
+			if !strings.Contains(shown, part) {
+				t.Errorf("%s is not in\n%s", part, shown)
+			}
 			if !strings.Contains(out, part) {
 				t.Errorf("%s is not in\n%s", part, out)
 			}

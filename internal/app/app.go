@@ -5,13 +5,17 @@ import (
 	"encoding/binary"
 	"io"
 	"os/user"
+	"path/filepath"
+	"time"
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/password"
+	"github.com/tenantry/tenantry/internal/base/seal"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/audit"
 	"github.com/tenantry/tenantry/internal/feature/instance"
+	"github.com/tenantry/tenantry/internal/feature/keyring"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	people "github.com/tenantry/tenantry/internal/feature/user"
@@ -21,7 +25,9 @@ import (
 	"github.com/tenantry/tenantry/internal/flow/integrity"
 	"github.com/tenantry/tenantry/internal/flow/offboard"
 	"github.com/tenantry/tenantry/internal/flow/onboard"
+	"github.com/tenantry/tenantry/internal/flow/rekey"
 	"github.com/tenantry/tenantry/internal/flow/signin"
+	"github.com/tenantry/tenantry/internal/flow/verify"
 )
 
 // Program is what the process brings along: its settings, and where it takes
@@ -58,10 +64,12 @@ type App struct {
 	Users   *people.Service
 	Access  *access.Service
 	Tokens  *token.Service
+	Keyring *keyring.Service
 	// What the processes on the database share.
 	Instance *instance.Service
 
 	SignIn        *signin.Flow
+	Rekey         *rekey.Flow
 	Onboard       *onboard.Flow
 	Offboard      *offboard.Flow
 	Adopt         *adopt.Flow
@@ -110,11 +118,12 @@ func (p Program) wire(db *sqldb.DB) *App {
 	}, p.Clock, p.Random)
 	a.Access = access.New(db, a.Audit, p.Clock, p.Random)
 	a.Users = people.New(db, a.Audit, password.Hasher{Iterations: s.Passwords.Iterations, Random: p.Random}, access.Grants, p.Clock, p.Random)
-	a.Tokens = token.New(db, a.Audit, token.Settings{AIPrefix: s.Tokens.AIPrefix, CWUPrefix: s.Tokens.CWUPrefix, Length: s.Tokens.Length}, p.Clock, p.Random)
-
+	a.Keyring = keyring.New(db, a.Audit, p.keyset(), p.Clock)
+	a.Tokens = token.New(db, a.Audit, token.Keys{ToSeal: a.Keyring.ToSeal, ToOpen: a.Keyring.ToOpen}, s.Tokens.room(), p.Clock, p.Random)
 	a.Instance = instance.New(db, p.Random)
 
 	a.SignIn = &signin.Flow{Users: a.Users, Tenants: a.Tenants, Access: a.Access}
+	a.Rekey = &rekey.Flow{Keyring: a.Keyring, Tokens: a.Tokens}
 	a.Onboard = &onboard.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
 	a.Offboard = &offboard.Flow{DB: db, Tenants: a.Tenants, Users: a.Users}
 	a.Adopt = &adopt.Flow{Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
@@ -122,6 +131,39 @@ func (p Program) wire(db *sqldb.DB) *App {
 	a.Integrity = &integrity.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
 	a.Demo = &demo.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
 	return a
+}
+
+// room is what the settings say to room token.
+func (t TokenSettings) room() token.Settings {
+	const day = 24 * time.Hour
+	return token.Settings{
+		AIPrefix: t.AIPrefix, CWUPrefix: t.CWUPrefix, Length: t.Length, Encrypt: t.Encrypt,
+		MaxAge: time.Duration(t.ExpiryDays) * day, RotateAfter: time.Duration(t.RotateDays) * day,
+		IdleAge: time.Duration(t.IdleDays) * day, Grace: t.Grace,
+	}
+}
+
+// keyset is where the keys are that seal columns: by default beside the database
+// that they are for.
+func (p Program) keyset() seal.Source {
+	t := p.Settings.Tokens
+	s := seal.Source{File: t.KeysetFile, Inline: t.Keyset, KMS: t.KMS}
+	if s.File == "" && s.Inline.Empty() {
+		s.File = filepath.Join(p.Settings.DataDir, "keyset.json")
+		if file := p.file(); file != "" {
+			s.File = file + ".keyset"
+		}
+	}
+	return s
+}
+
+// Verifier makes the flow that answers for tokens. It remembers nothing until its
+// Watch runs.
+func (a *App) Verifier() *verify.Flow {
+	started := time.Now()
+	t := a.Settings.Tokens
+	return verify.New(a.DB, a.Tokens, a.Tenants, a.SignIn.System("verify"), a.Clock, func() time.Duration { return time.Since(started) },
+		verify.Options{Size: t.CacheSize, Lifetime: t.CacheLifetime, Silence: t.Silence, Loads: max(1, a.Settings.Database.MaxConnections-2)})
 }
 
 // Close closes the database.

@@ -15,6 +15,7 @@ import (
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/base/version"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
+	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/feature/user"
 	"github.com/tenantry/tenantry/migrations"
 )
@@ -34,7 +35,7 @@ func (p Program) Graph() (*migrate.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return migrate.Load(migrations.Files, engine, tenant.Migration(p.Random), user.Migration(p.Random))
+	return migrate.Load(migrations.Files, engine, tenant.Migration(p.Random), user.Migration(p.Random), token.Migration(p.Random))
 }
 
 // Migrator opens the database for migrations. With sqldb.Create a missing SQLite
@@ -118,6 +119,7 @@ func (p Program) database(access sqldb.Access) sqldb.Options {
 	return sqldb.Options{
 		URL: p.DatabaseURL(), OwnerURL: p.Settings.Database.OwnerURL.Reveal(), DirectURL: p.Settings.Database.DirectURL.Reveal(),
 		MaxConnections: p.Settings.Database.MaxConnections, Access: access,
+		Notices: "tenantry_notice", Clock: p.Clock,
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/config"
 	"github.com/tenantry/tenantry/internal/base/locale"
+	"github.com/tenantry/tenantry/internal/base/web"
 )
 
 // Settings is everything that an operator may set. Load it with
@@ -21,6 +23,7 @@ import (
 type Settings struct {
 	DataDir    string             `koanf:"data_dir" default:"tenantry-data" doc:"folder of the embedded database, files and logs"`
 	Listen     string             `koanf:"listen" default:"127.0.0.1:8080" doc:"address of the API and the pages"`
+	Proxies    []string           `koanf:"trusted_proxies" default:"127.0.0.0/8,::1/128" doc:"networks of proxies whose X-Forwarded-For is believed"`
 	Lang       string             `koanf:"lang" doc:"language of messages, en or es; empty: the caller's"`
 	Database   DatabaseSettings   `koanf:"database"`
 	Operations OperationsSettings `koanf:"operations"`
@@ -67,6 +70,16 @@ type TokenSettings struct {
 	Length     int    `koanf:"length" default:"32" doc:"random bytes in a token (TOKEN_SETTINGS TOKEN_LENGTH)"`
 	Encrypt    bool   `koanf:"encrypt" default:"true" doc:"token columns hold ciphertext (TOKEN_SETTINGS ENCRYPT_TOKENS)"`
 	RotateDays int    `koanf:"rotate_days" default:"90" doc:"days until a token is due for rotation (TOKEN_SETTINGS ROTATE_TOKENS_DAYS)"`
+
+	Grace         time.Duration   `koanf:"grace" default:"24h" doc:"how long a rotated secret works beside its successor, unless that is used first"`
+	IdleDays      int             `koanf:"idle_days" default:"0" doc:"days without use after which a secret dies; 0: never"`
+	KeysetFile    string          `koanf:"keyset_file" doc:"file of the keys that seal token columns; empty: beside the SQLite file, or keyset.json in data_dir"`
+	Keyset        tenantry.Secret `koanf:"keyset" secret:"all" doc:"the keys themselves, in place of a file"`
+	KMS           string          `koanf:"kms_url" doc:"key that the keyset is wrapped with: hcvault://HOST/transit/keys/NAME"`
+	CacheSize     int             `koanf:"cache_size" default:"1000000" doc:"most tokens that verification remembers"`
+	CacheLifetime time.Duration   `koanf:"cache_lifetime" default:"5m" doc:"how long a remembered token is believed without looking"`
+	Silence       time.Duration   `koanf:"silence" default:"5s" doc:"how long changes may go unheard of before nothing remembered is believed"`
+	Reconcile     time.Duration   `koanf:"reconcile" default:"1m" doc:"how often token columns are compared with what is known, for a Django process may write them"`
 }
 
 type PasswordSettings struct {
@@ -80,8 +93,8 @@ type MigrationSettings struct {
 
 // Sources says where settings come from: file as given with --config, else the
 // one that TENANTRY_CONFIG names, else ./tenantry.toml if there is one; then
-// env, as os.Environ gives it; then the flags that were given, by key.
-func Sources(file string, env []string, flags map[string]string) config.Sources {
+// env, as os.Environ gives it; then the flags that were given.
+func Sources(file string, env []string, flags []config.Given) config.Sources {
 	const prefix = "TENANTRY_"
 	if file == "" {
 		for _, pair := range env {
@@ -163,6 +176,14 @@ func (s Settings) Validate() error {
 		within("passwords.iterations", s.Passwords.Iterations, 1000, math.MaxInt32),
 		atLeast("migrations.lease", s.Migrations.Lease, time.Second),
 		atLeast("migrations.lock_timeout", s.Migrations.LockTimeout, time.Millisecond),
+		atLeast("tokens.grace", s.Tokens.Grace, 0),
+		within("tokens.idle_days", s.Tokens.IdleDays, 0, 36500),
+		{"tokens.keyset_file", s.Tokens.KeysetFile, s.Tokens.KeysetFile == "" || s.Tokens.Keyset.Empty(), "≠ tokens.keyset"},
+		within("tokens.cache_size", s.Tokens.CacheSize, 1, 100_000_000),
+		atLeast("tokens.cache_lifetime", s.Tokens.CacheLifetime, time.Second),
+		atLeast("tokens.silence", s.Tokens.Silence, time.Second),
+		atLeast("tokens.reconcile", s.Tokens.Reconcile, time.Second),
+		{"trusted_proxies", strings.Join(s.Proxies, ","), networksOf(s.Proxies) != nil || len(s.Proxies) == 0, "10.0.0.0/8, …"},
 	} {
 		if !r.ok {
 			return tenantry.NewError(tenantry.Usage, "config.bad_value", "where", "settings", "key", r.key, "value", r.value, "expected", r.expected)
@@ -196,6 +217,19 @@ func isTokenPrefix(s string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	name, ok := strings.CutSuffix(s, "_")
 	return ok && name != "" && len(name) <= 15 && strings.Trim(name, letters) == ""
+}
+
+// networksOf reads networks in CIDR form, nil if one is none.
+func networksOf(texts []string) web.Proxies {
+	all := make(web.Proxies, 0, len(texts))
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil
+		}
+		all = append(all, p)
+	}
+	return all
 }
 
 func isSQLite(url tenantry.Secret) bool {

@@ -3,11 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/cli/console"
@@ -47,7 +47,9 @@ func (p *program) adopt(ctx context.Context, o adoptOptions) error {
 	if err != nil {
 		return err
 	}
-	report, err := foreign.Adopt.Inspect(ctx, foreign.DB, prog.Runner(foreign.DB, g))
+	looking := p.Progress("adopt.reading", 0)
+	report, err := foreign.Adopt.Inspect(ctx, foreign.DB, prog.Runner(foreign.DB, g), looking.Of)
+	looking.End()
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func (p *program) adopt(ctx context.Context, o adoptOptions) error {
 		return err
 	}
 	defer m.Close()
-	var bar *console.Progress
+	var bar, again *console.Progress
 	outcome, err := foreign.Adopt.Adopt(ctx, m.DB, m.Runner, report, func(e migrate.Event) {
 		switch e.Phase {
 		case migrate.Waiting:
@@ -91,7 +93,17 @@ func (p *program) adopt(ctx context.Context, o adoptOptions) error {
 				p.Line(fmt.Sprintf("  Applying %s... OK", e.Migration.Key))
 			}
 		}
+	}, func(done, total int64) {
+		if again == nil {
+			again = p.Progress("adopt.reading_again", total)
+		}
+		again.At(done)
 	})
+	for _, left := range []*console.Progress{bar, again} {
+		if left != nil {
+			left.End()
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -99,6 +111,9 @@ func (p *program) adopt(ctx context.Context, o adoptOptions) error {
 		return p.adoptedDocument(ctx, report, outcome, o)
 	}
 	p.outcome(outcome)
+	if prog.Settings.Tokens.Encrypt {
+		p.Note("adopt.tokens_sealed")
+	}
 	if !o.generateTokens && !o.createProfiles {
 		p.Say("adopt.done")
 		return nil
@@ -149,9 +164,9 @@ func (p *program) report(r adopt.Report) {
 	p.Line("")
 	rows := make([][]string, len(r.Tables))
 	for i, t := range r.Tables {
-		rows[i] = []string{t.Name, fmt.Sprint(t.Rows)}
+		rows[i] = []string{t.Name, fmt.Sprint(t.Rows), p.model(t)}
 	}
-	p.Table([]string{"column.table", "column.rows"}, rows)
+	p.Table([]string{"column.table", "column.rows", "column.holds"}, rows)
 	p.Line("")
 	if len(r.Differences) == 0 {
 		p.Say("adopt.no_differences")
@@ -161,22 +176,25 @@ func (p *program) report(r adopt.Report) {
 			p.Line("  " + d.String())
 		}
 	}
-	p.findings(r.Findings)
+	if len(r.Findings) > 0 {
+		p.Line("")
+	}
+	manage.Findings(p.Console, r.Findings)
 }
 
-// findings lists findings, or says that there are none.
-func (p *program) findings(found []tenantry.Finding) {
-	if len(found) == 0 {
-		p.Say("findings.none")
-		return
+// modelsOfDjango are the tables that people know by the name of a model, those of
+// the seed by its verbose_name. Other tables only link these, or are not ours to
+// name.
+var modelsOfDjango = []string{
+	"auth_group", "auth_permission", "auth_user", "tenants_tenantconfigurationmodel", "tenants_tenantmodel", "tenants_userprofile",
+}
+
+// model is what the rows of a table are: one is a Tenant, seven are Tenants.
+func (p *program) model(t adopt.Table) string {
+	if !slices.Contains(modelsOfDjango, t.Name) {
+		return ""
 	}
-	p.Line("")
-	p.Line(p.Style(console.Heading, p.Text.Text("findings.title")))
-	rows := make([][]string, len(found))
-	for i, f := range found {
-		rows[i] = []string{p.Text.Text("severity." + string(f.Severity)), f.Code, p.Finding(f), strings.Join(f.Rows, " ")}
-	}
-	p.Table([]string{"column.severity", "column.code", "column.finding", "column.rows"}, rows)
+	return p.Text.Text("model."+t.Name, "Count", t.Rows)
 }
 
 // outcome shows each of Django's tables before and after.

@@ -30,10 +30,17 @@ type program struct {
 	env          []string
 	catalog      *locale.Catalog
 	configFile   string
-	settingFlags map[string]*string // by key, for the settings that have a flag
+	settingFlags []settingFlag
 	output       string
 	lang         string
 	acceptEdited bool
+}
+
+// settingFlag is a flag that sets a setting. Its name is shorter than the key
+// where people type it often: --database for database.url.
+type settingFlag struct {
+	key, flag string
+	value     *string
 }
 
 // Main runs a command line and returns its exit code.
@@ -87,14 +94,14 @@ func (p *program) root() *cobra.Command {
 	flags.StringVar(&p.configFile, "config", "", p.Text.Text("cli.flag.config"))
 	flags.StringVarP(&p.output, "output", "o", "table", p.Text.Text("cli.flag.output"))
 	flags.StringVar(&p.lang, "lang", "", p.Text.Text("cli.flag.lang"))
-	p.settingFlags = map[string]*string{
-		"database.url": flags.String("database", "", p.Text.Text("cli.flag.database")),
-		"data_dir":     flags.String("data-dir", "", p.Text.Text("cli.flag.data_dir")),
+	p.settingFlags = []settingFlag{
+		{"database.url", "--database", flags.String("database", "", p.Text.Text("cli.flag.database"))},
+		{"data_dir", "--data-dir", flags.String("data-dir", "", p.Text.Text("cli.flag.data_dir"))},
 	}
 	root.AddCommand(
 		p.serveCommand(), p.adoptCommand(),
 		p.migrateCommand(), p.showMigrationsCommand(), p.sqlMigrateCommand(),
-		p.tenantCommand(), p.userCommand(), p.operatorCommand(),
+		p.tenantCommand(), p.userCommand(), p.tokenCommand(), p.keysCommand(), p.operatorCommand(),
 		p.configCommand(), p.versionCommand(), p.manageCommand(),
 	)
 	return root
@@ -138,13 +145,13 @@ func (p *program) group(use, code string, commands ...*cobra.Command) *cobra.Com
 // sources says where settings come from: the flags given before or after the
 // command count last.
 func (p *program) sources() config.Sources {
-	flags := map[string]string{}
-	for key, value := range p.settingFlags {
-		if *value != "" {
-			flags[key] = *value
+	var given []config.Given
+	for _, f := range p.settingFlags {
+		if *f.value != "" {
+			given = append(given, config.Given{Key: f.key, Flag: f.flag, Value: *f.value})
 		}
 	}
-	return app.Sources(p.configFile, p.env, flags)
+	return app.Sources(p.configFile, p.env, given)
 }
 
 // program reads the settings and makes what the house is built with.

@@ -20,15 +20,30 @@ func (p *program) manageCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "manage COMMAND", Short: p.Text.Text("cli.manage"),
 		DisableFlagParsing: true,
-		// Flags of ours may stand between "tenantry" and "manage".
-		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		PersistentPreRunE:  func(*cobra.Command, []string) error { return nil }, // RunE does it, once it knows the flags
 		RunE: func(c *cobra.Command, args []string) error {
+			args = flagsInFront(c, args)
+			if err := c.Root().PersistentPreRunE(c, args); err != nil {
+				return err
+			}
 			if code := manage.Run(c.Context(), p.manage(), args); code != 0 {
 				return console.Silent(code)
 			}
 			return nil
 		},
 	}
+}
+
+// flagsInFront reads the flags of ours that stand before the name of a command
+// of manage's, and returns the rest. What begins otherwise is manage's to judge.
+func flagsInFront(c *cobra.Command, args []string) []string {
+	flags := c.InheritedFlags()
+	flags.SetInterspersed(false)
+	flags.Usage = func() {} // --help is manage's, too
+	if err := flags.Parse(args); err != nil {
+		return args
+	}
+	return flags.Args()
 }
 
 // manage is the environment of manage's commands, in Spanish or in what was

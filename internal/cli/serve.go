@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/app"
+	"github.com/tenantry/tenantry/internal/base/config"
 	"github.com/tenantry/tenantry/internal/cli/console"
 )
 
@@ -22,8 +24,9 @@ func (p *program) serveCommand() *cobra.Command {
 	f := c.Flags()
 	f.BoolVar(&o.Demo, "demo", false, p.Text.Text("cli.serve.demo"))
 	f.BoolVar(&o.NoMigrate, "no-migrate", false, p.Text.Text("cli.serve.no_migrate"))
-	p.settingFlags["listen"] = f.String("listen", "", p.Text.Text("cli.serve.listen"))
-	p.settingFlags["operations.listen"] = f.String("operations-listen", "", p.Text.Text("cli.serve.operations_listen"))
+	p.settingFlags = append(p.settingFlags,
+		settingFlag{"listen", "--listen", f.String("listen", "", p.Text.Text("cli.serve.listen"))},
+		settingFlag{"operations.listen", "--operations-listen", f.String("operations-listen", "", p.Text.Text("cli.serve.operations_listen"))})
 	return c
 }
 
@@ -36,7 +39,7 @@ func (p *program) serve(ctx context.Context, o app.ServeOptions) error {
 		if !prog.Settings.Database.URL.Empty() {
 			return tenantry.NewError(tenantry.Usage, "demo.not_with_database")
 		}
-		if *p.settingFlags["data_dir"] == "" && lookup(p.env, "TENANTRY_DATA_DIR") == "" {
+		if !slices.ContainsFunc(p.sources().Flags, func(g config.Given) bool { return g.Key == "data_dir" }) && lookup(p.env, "TENANTRY_DATA_DIR") == "" {
 			prog.Settings.DataDir = demoDir
 		}
 	}

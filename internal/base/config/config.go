@@ -36,13 +36,17 @@ import (
 
 // Sources says where settings may come from. The zero value means defaults only.
 type Sources struct {
-	File         string            // path of a TOML file, "" for none
-	FileRequired bool              // the file was asked for by name, so that a missing one is an error
-	Env          []string          // "NAME=value", as os.Environ gives it
-	EnvPrefix    string            // variables that start with it are ours, "TENANTRY_"; "" reads none
-	EnvIgnore    []string          // patterns (path.Match) of variables with the prefix that are not settings
-	Flags        map[string]string // by key, for the flags that were given
+	File         string   // path of a TOML file, "" for none
+	FileRequired bool     // the file was asked for by name, so that a missing one is an error
+	Env          []string // "NAME=value", as os.Environ gives it
+	EnvPrefix    string   // variables that start with it are ours, "TENANTRY_"; "" reads none
+	EnvIgnore    []string // patterns (path.Match) of variables with the prefix that are not settings
+	Flags        []Given  // the flags that were given; of two for one key the later counts
 }
+
+// Given is a flag of the command line: the key that it sets, how it is written
+// there ("--database" for database.url) and what it was given.
+type Given struct{ Key, Flag, Value string }
 
 // Source names the layer that decided a value.
 type Source string
@@ -161,17 +165,16 @@ func readEnvironment(fields fieldSet, from Sources) (layer, error) {
 
 func readFlags(fields fieldSet, from Sources) (layer, error) {
 	l := newLayer()
-	for _, key := range sortedKeys(from.Flags) {
-		text, where := from.Flags[key], "--"+strings.NewReplacer(".", "-", "_", "-").Replace(key)
-		f, known := fields.byKey[key]
+	for _, given := range from.Flags {
+		f, known := fields.byKey[given.Key]
 		if !known {
-			return l, unknownKey(key, where, nearest(key, fields.keys()))
+			return l, unknownKey(given.Key, given.Flag, nearest(given.Key, fields.keys()))
 		}
-		value, ok := f.fromText(text)
+		value, ok := f.fromText(given.Value)
 		if !ok {
-			return l, badValue(f, where, text)
+			return l, badValue(f, given.Flag, given.Value)
 		}
-		l.set(key, value, origin{Flag, where})
+		l.set(given.Key, value, origin{Flag, given.Flag})
 	}
 	return l, nil
 }

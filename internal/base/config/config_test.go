@@ -58,7 +58,7 @@ owner_url = "postgres://o:pw@h/db"
 		File:      file,
 		EnvPrefix: "APP_",
 		Env:       []string{"APP_LISTEN=env", "APP_DATABASE_MAX_CONNECTIONS=30", "APP_MAIL_TO=a@x, b@x", "OTHER=1"},
-		Flags:     map[string]string{"listen": "flag"},
+		Flags:     []config.Given{{Key: "listen", Flag: "--listen", Value: "flag"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestAMistakeIsNamedWithItsPlace(t *testing.T) {
 	tests := []struct {
 		name, file string
 		env        string
-		flags      map[string]string
+		flags      []config.Given
 		code       string
 		params     map[string]any
 	}{
@@ -121,7 +121,7 @@ func TestAMistakeIsNamedWithItsPlace(t *testing.T) {
 			code: "config.unknown_key", params: map[string]any{"key": "listener", "where": file + ":1", "suggestion": "listen"}},
 		{name: "unknown variable", env: "APP_DATABASE_OWNERURL=x",
 			code: "config.unknown_key", params: map[string]any{"key": "APP_DATABASE_OWNERURL", "where": "env", "suggestion": "APP_DATABASE_OWNER_URL"}},
-		{name: "unknown flag", flags: map[string]string{"listn": "x"},
+		{name: "unknown flag", flags: []config.Given{{Key: "listn", Flag: "--listn", Value: "x"}},
 			code: "config.unknown_key", params: map[string]any{"key": "listn", "where": "--listn", "suggestion": "listen"}},
 		{name: "a section as a value", file: "\ndatabase = 'x'",
 			code: "config.bad_value", params: map[string]any{"key": "database", "where": file + ":2", "value": "x", "expected": "[database]"}},
@@ -141,8 +141,8 @@ func TestAMistakeIsNamedWithItsPlace(t *testing.T) {
 			code: "config.bad_value", params: map[string]any{"key": "mail.to", "where": file + ":1", "value": "[a 1]", "expected": `["…", "…"]`}},
 		{name: "a secret of the wrong type is not echoed", file: "mail.password = 123456",
 			code: "config.bad_value", params: map[string]any{"key": "mail.password", "where": file + ":1", "value": "[redacted]", "expected": `"…"`}},
-		{name: "flag of the wrong type", flags: map[string]string{"database.max_connections": "1e3"},
-			code: "config.bad_value", params: map[string]any{"key": "database.max_connections", "where": "--database-max-connections", "value": "1e3", "expected": "0, 1, 2, …"}},
+		{name: "flag of the wrong type", flags: []config.Given{{Key: "database.max_connections", Flag: "--pool", Value: "1e3"}},
+			code: "config.bad_value", params: map[string]any{"key": "database.max_connections", "where": "--pool", "value": "1e3", "expected": "0, 1, 2, …"}},
 		{name: "broken line", file: "listen = 'x'\nenabled = maybe\n",
 			code: "config.syntax", params: map[string]any{"file": file, "line": 2, "column": 11}},
 		{name: "key twice", file: "grace = '1d'\n# a comment\n\nlisten = 'x'\nlisten = 'y'\nenabled = true",
@@ -273,7 +273,7 @@ func TestARuleOfTheStructIsAppliedAndPlaced(t *testing.T) {
 	if e.Params["where"] != "APP_LOW" || e.Params["value"] != 3 {
 		t.Errorf("got %v", e)
 	}
-	e = usageError(t, config.Load(&validated{}, config.Sources{Flags: map[string]string{"high": "0"}}))
+	e = usageError(t, config.Load(&validated{}, config.Sources{Flags: []config.Given{{Key: "high", Flag: "--high", Value: "0"}}}))
 	if e.Params["where"] != "default" {
 		t.Errorf("got %v", e)
 	}

@@ -71,12 +71,12 @@ func TestAnErrorIsToldInTheReadersLanguage(t *testing.T) {
 
 func TestFieldsAreToldOneByOne(t *testing.T) {
 	t.Parallel()
-	err := tenantry.NewError(tenantry.Invalid, "database.no_rows").WithFields(
+	err := tenantry.NewError(tenantry.Invalid, "request.invalid").WithFields(
 		tenantry.NewFieldError("permission", "access.forbidden", "permission", "x"),
 		tenantry.NewFieldError("id", "id.malformed", "value", "a\nb", "prefix", "tnt_"),
 	)
 	message, hint := locale.New().Printer().Error(err)
-	if message != "There is no such entry: permission: This needs the permission x; id: a b is not an id; it would look like tnt_ and 26 letters and digits" || hint != "" {
+	if message != "The request is not valid: permission: This needs the permission x; id: a b is not an id; it would look like tnt_ and 26 letters and digits" || hint != "" {
 		t.Errorf("%q, %q", message, hint)
 	}
 }

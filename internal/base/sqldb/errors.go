@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"net"
 	"strings"
 
@@ -35,7 +36,7 @@ func meaning(err error) error {
 		return tenantry.NewError(tenantry.Unavailable, "database.down", "address", connectAddress(connect)).Because(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return tenantry.NewError(tenantry.Busy, "database.timeout").Because(err)
-	case errors.As(err, &network), pgconn.SafeToRetry(err), errors.Is(err, net.ErrClosed):
+	case errors.As(err, &network), pgconn.SafeToRetry(err), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF):
 		return tenantry.NewError(tenantry.Unavailable, "database.lost").Because(err)
 	}
 	return err

@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,12 +23,7 @@ func openPostgres(ctx context.Context, url string, o Options) (backend, error) {
 	}
 	config.MaxConns = int32(o.MaxConnections)
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = 5 * time.Second
-	}
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "tenantry"
-	}
+	withDefaults(config)
 	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID,
 			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
@@ -43,6 +39,26 @@ func openPostgres(ctx context.Context, url string, o Options) (backend, error) {
 		return nil, err
 	}
 	return db, nil
+}
+
+// directConfig is for the one connection outside of the pool. The pool's parser
+// reads it, because the URL may carry the pool's parameters.
+func directConfig(url string) (*pgconn.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, badURL()
+	}
+	withDefaults(config)
+	return &config.ConnConfig.Config, nil
+}
+
+func withDefaults(config *pgxpool.Config) {
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = 5 * time.Second
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "tenantry"
+	}
 }
 
 func (db *postgresDB) ping(ctx context.Context) error { return db.pool.Ping(ctx) }
@@ -92,7 +108,22 @@ func (t *postgresTx) load(ctx context.Context, table string, columns []string, n
 	}))
 }
 
-func (t *postgresTx) commit(ctx context.Context) error { return t.tx.Commit(ctx) }
+func (t *postgresTx) commit(ctx context.Context) (undecided bool, err error) {
+	// Asked here, because pgx calls every connection that is lost during a commit
+	// safe to retry: it forgets that it was this commit that found it closed.
+	unsent := ctx.Err() != nil
+	err = t.tx.Commit(ctx)
+	var told *pgconn.PgError
+	switch {
+	case err == nil, unsent, errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, pgx.ErrTxClosed):
+		return false, err
+	case errors.As(err, &told):
+		// An ERROR is a refusal. FATAL ends the session, and may do so between the
+		// commit and its confirmation.
+		return told.SeverityUnlocalized != "ERROR", err
+	}
+	return true, err
+}
 
 func (t *postgresTx) rollback() {
 	// The caller's context may be what ended the work.

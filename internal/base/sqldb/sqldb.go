@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tenantry/tenantry"
 )
@@ -43,6 +43,11 @@ type Options struct {
 	// DirectURL reaches PostgreSQL past a transaction pooler, for LISTEN; URL
 	// when empty.
 	DirectURL string
+	// Notices names the table through which notices reach other processes on
+	// SQLite, with the columns id integer PRIMARY KEY AUTOINCREMENT, channel,
+	// payload and at. Without one they stay in the process. PostgreSQL needs none.
+	Notices string
+	Clock   tenantry.Clock // needed with Notices: what at says
 	// MaxConnections bounds the pool of PostgreSQL connections, or of SQLite
 	// readers; 10 when zero.
 	MaxConnections int
@@ -51,10 +56,11 @@ type Options struct {
 
 // DB is an open database. Its methods may be called from many goroutines.
 type DB struct {
-	engine  Engine
-	backend backend
-	direct  *pgx.ConnConfig // PostgreSQL: where LISTEN goes
-	hub     hub             // SQLite: who listens in this process
+	engine      Engine
+	backend     backend
+	direct      *pgconn.Config // PostgreSQL: where LISTEN goes
+	notices     noticeTable    // SQLite: what is polled instead
+	subscribers subscribers
 }
 
 // backend is a pool on one of the two engines.
@@ -70,7 +76,8 @@ type connection interface {
 	exec(ctx context.Context, query string, args []any) (int64, error)
 	query(ctx context.Context, query string, args []any) (rows, error)
 	load(ctx context.Context, table string, columns []string, next func() ([]any, bool)) (int64, error)
-	commit(ctx context.Context) error
+	// commit tells with an error whether the transaction may stand all the same.
+	commit(ctx context.Context) (undecided bool, err error)
 	rollback()
 }
 
@@ -109,7 +116,10 @@ func open(ctx context.Context, o Options, url string, owner bool) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{engine: engine}
+	if o.Notices != "" && o.Clock == nil {
+		return nil, errors.New("sqldb: Notices without a Clock")
+	}
+	db := &DB{engine: engine, notices: noticeTable{o.Notices, o.Clock}}
 	if engine == SQLite {
 		db.backend, err = openSQLite(ctx, strings.TrimPrefix(url, "sqlite:"), o, owner)
 	} else {
@@ -117,8 +127,8 @@ func open(ctx context.Context, o Options, url string, owner bool) (*DB, error) {
 		if direct == "" {
 			direct = o.URL
 		}
-		if db.direct, err = pgx.ParseConfig(direct); err != nil {
-			return nil, badURL()
+		if db.direct, err = directConfig(direct); err != nil {
+			return nil, err
 		}
 		db.backend, err = openPostgres(ctx, url, o)
 	}
@@ -203,7 +213,7 @@ func (db *DB) once(ctx context.Context, readOnly bool, fn func(tx *Tx) error) (e
 	if err != nil {
 		return meaning(err)
 	}
-	tx := &Tx{engine: db.engine, conn: c}
+	tx := &Tx{engine: db.engine, conn: c, stored: db.notices}
 	finished := false
 	defer func() {
 		if !finished { // fn failed or panicked
@@ -214,9 +224,9 @@ func (db *DB) once(ctx context.Context, readOnly bool, fn func(tx *Tx) error) (e
 		return err
 	}
 	finished = true
-	if err := c.commit(ctx); err != nil {
-		return meaning(err)
+	undecided, err := c.commit(ctx)
+	if err == nil || undecided { // better told once too often
+		db.subscribers.tell(tx.notices)
 	}
-	db.hub.deliver(tx.notices)
-	return nil
+	return meaning(err)
 }

@@ -18,6 +18,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(notifies); path != "" {
+		os.Exit(notifyFrom(path))
+	}
 	if path := os.Getenv(opensAndInserts); path != "" {
 		os.Exit(openAndInsert(path))
 	}

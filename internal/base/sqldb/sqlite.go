@@ -58,7 +58,9 @@ func openSQLite(ctx context.Context, path string, o Options, owner bool) (backen
 		if owner {
 			// A table that is being rebuilt is missing for a moment, which views and
 			// triggers on it must not be examined for.
-			pragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(0)", "legacy_alter_table(1)"}
+			// Its transactions may touch every row there is; with SQLite's two
+			// megabytes of cache they would write the same pages again and again.
+			pragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(0)", "legacy_alter_table(1)", "cache_size(-65536)"}
 		}
 		db.writer = open(pragmas, "immediate", 1)
 	}
@@ -251,13 +253,22 @@ func (t *sqliteTx) load(ctx context.Context, table string, columns []string, nex
 	return total, nil
 }
 
-func (t *sqliteTx) commit(context.Context) error {
-	err := t.tx.Commit()
-	if err != nil {
-		// A deferred foreign key fails at COMMIT and leaves the transaction open.
-		_ = t.tx.Rollback()
+func (t *sqliteTx) commit(context.Context) (undecided bool, err error) {
+	err = t.tx.Commit()
+	if err == nil {
+		return false, nil
 	}
-	return err
+	// A deferred foreign key fails at COMMIT and leaves the transaction open.
+	_ = t.tx.Rollback()
+	var told *sqlite.Error
+	if !errors.As(err, &told) { // the context ended before
+		return false, err
+	}
+	switch told.Code() & 0xff {
+	case 5, 6, 9, 19: // BUSY, LOCKED, INTERRUPT, CONSTRAINT: refused before anything was written
+		return false, err
+	}
+	return true, err
 }
 
 func (t *sqliteTx) rollback() { _ = t.tx.Rollback() }

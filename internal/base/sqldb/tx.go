@@ -13,7 +13,8 @@ import (
 type Tx struct {
 	engine  Engine
 	conn    connection
-	notices []notice // SQLite: told to listeners after the commit
+	stored  noticeTable
+	notices []notice // told to this process's subscribers after the commit
 }
 
 // Engine tells on which engine the transaction runs.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	"github.com/tenantry/tenantry"
 )
@@ -34,7 +35,8 @@ func (s Sealer) Open(cursor string, parts ...string) (string, error) {
 		return "", nil
 	}
 	bad := tenantry.NewError(tenantry.Invalid, "page.bad_cursor")
-	if len(cursor) > cursorLength {
+	// encoding/base64 passes over line breaks.
+	if len(cursor) > cursorLength || strings.ContainsAny(cursor, "\r\n") {
 		return "", bad
 	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(cursor)

@@ -188,7 +188,8 @@ func expected(t reflect.Type) reflect.Type {
 
 func memberOf(t reflect.Type, name string) reflect.Type {
 	for i := range t.NumField() {
-		if tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); tag == name {
+		// Without a tag, or with "-", a field is the program's own.
+		if tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); tag == name && tag != "" && tag != "-" {
 			return t.Field(i).Type
 		}
 	}

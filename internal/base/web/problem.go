@@ -116,8 +116,12 @@ const retryAfter = 2
 // see to the log.
 func (p *Problems) Of(r *http.Request, err error) Problem {
 	shown := presentable(r.Context(), err)
+	status := Status(err)
+	if status == http.StatusInternalServerError {
+		status = Status(shown) // out of time is not a defect
+	}
 	printer := p.Catalog.Printer(r.Header.Get("Accept-Language"))
-	problem := Problem{Type: "about:blank", Status: Status(err), RequestID: RequestID(r.Context()), lang: printer.Lang()}
+	problem := Problem{Type: "about:blank", Status: status, RequestID: RequestID(r.Context()), lang: printer.Lang()}
 	if shown.Code != "" {
 		if p.Type != "" {
 			problem.Type = p.Type + shown.Code

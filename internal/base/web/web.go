@@ -27,6 +27,8 @@ type Front struct {
 	Problems *Problems
 	Timeout  time.Duration    // of a request; 30 s when zero
 	Observe  func(r Observed) // may be nil
+	// Conceal takes out of a path what must not stand in a log; it may be nil.
+	Conceal func(path string) string
 }
 
 // Observed is how one request went. Route is the pattern that it matched, "" for
@@ -80,9 +82,13 @@ func (f Front) report(ctx context.Context, r *http.Request, x *exchange, out *wr
 	if f.Observe != nil {
 		f.Observe(Observed{Method: r.Method, Route: x.route, Status: status, Took: took})
 	}
+	path := r.URL.Path
+	if f.Conceal != nil {
+		path = f.Conceal(path)
+	}
 	// Not the query: people search for names.
 	attrs := append([]slog.Attr{
-		slog.String("request_id", x.id), slog.String("method", clip(r.Method, 20)), slog.String("path", clip(r.URL.Path, 200)),
+		slog.String("request_id", x.id), slog.String("method", clip(r.Method, 20)), slog.String("path", clip(path, 200)),
 		slog.Int("status", status), slog.Int64("bytes", out.bytes), slog.Duration("took", took), slog.String("remote", r.RemoteAddr),
 	}, x.attrs...)
 	level := slog.LevelInfo
@@ -96,9 +102,7 @@ func (f Front) report(ctx context.Context, r *http.Request, x *exchange, out *wr
 // requestID takes the caller's own id when it is fit for a log, so that a trace
 // can be followed through several programs.
 func (f Front) requestID(r *http.Request) string {
-	const longest = 64
-	given := r.Header.Get("X-Request-Id")
-	if given != "" && len(given) <= longest && strings.Trim(given, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == "" {
+	if given := requestIDOf(r); given != "" {
 		return given
 	}
 	var b [16]byte
@@ -106,6 +110,16 @@ func (f Front) requestID(r *http.Request) string {
 		panic("web: no randomness: " + err.Error())
 	}
 	return hex.EncodeToString(b[:])
+}
+
+// requestIDOf is the caller's own id, "" for none that is fit for a log.
+func requestIDOf(r *http.Request) string {
+	const longest = 64
+	given := r.Header.Get("X-Request-Id")
+	if given == "" || len(given) > longest || strings.Trim(given, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
+		return ""
+	}
+	return given
 }
 
 // exchange is what is known of a request while it is served. One goroutine

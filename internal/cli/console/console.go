@@ -35,7 +35,7 @@ func New(in io.Reader, out, err io.Writer, getenv func(string) string) *Console 
 	return &Console{
 		In: in, Out: out, Err: err,
 		Color:    isTerminal(out) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb",
-		Terminal: isTerminal(err) && getenv("TERM") != "dumb",
+		Terminal: hasWidth(err) && getenv("TERM") != "dumb",
 		Prompt:   isTerminal(in),
 	}
 }
@@ -43,6 +43,18 @@ func New(in io.Reader, out, err io.Writer, getenv func(string) string) *Console 
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// hasWidth tells a terminal that a bar can be drawn on: where nobody told the
+// terminal its size, which happens without a person in front of it, a bar would
+// be no columns wide.
+func hasWidth(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	return err == nil && columns > 0
 }
 
 // Line prints a line of text as it stands.

@@ -63,6 +63,12 @@ func (p *Progress) Total(total int64) {
 	}
 }
 
+// Of shows that done of a total is done that becomes known with the work.
+func (p *Progress) Of(done, total int64) {
+	p.Total(total)
+	p.At(done)
+}
+
 // End takes the bar away.
 func (p *Progress) End() {
 	if p.bar != nil {

@@ -42,6 +42,8 @@ func commands() []command {
 	return []command{
 		checkCommand(), makeMigrationsCommand(), migrateCommand(), showMigrationsCommand(), sqlMigrateCommand(),
 		generateTenantTokensCommand(), migrateTenantDataCommand(), validateTenantDataCommand(),
+		manageTenantTokensCommand(), rotateTenantTokensCommand(),
+		validateTenantTokensCommand(), auditTenantTokensCommand(), encryptTenantTokensCommand(),
 	}
 }
 

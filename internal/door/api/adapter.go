@@ -73,27 +73,33 @@ func (a *adapter) admit(w http.ResponseWriter, r *http.Request) (c call, err err
 		return c, err
 	}
 	switch r.Method {
-	case http.MethodPost, http.MethodPatch:
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
 		c.body, err = web.ReadBody(w, r, web.MaxBody, "application/json", "application/merge-patch+json")
 	}
 	return c, err
 }
 
-// bearer takes the credential out of the request (RFC 6750 §2.1). Two of them are
-// none: which one a proxy in between has checked cannot be known.
+// bearer takes the credential out of the request (RFC 6750 §2.1).
 func bearer(r *http.Request) (tenantry.Secret, error) {
-	none := tenantry.NewError(tenantry.Unauthenticated, "access.unauthenticated")
+	text, err := bearerText(r)
+	return tenantry.NewSecret(text), err
+}
+
+// bearerText is bearer for what is asked thousands of times a second. Two
+// credentials are none: which one a proxy in between has checked cannot be known.
+func bearerText(r *http.Request) (string, error) {
+	none := func() error { return tenantry.NewError(tenantry.Unauthenticated, "access.unauthenticated") }
 	given := r.Header["Authorization"]
 	if len(given) != 1 {
-		return tenantry.Secret{}, none
+		return "", none()
 	}
 	scheme, credential, _ := strings.Cut(given[0], " ")
 	credential = strings.Trim(credential, " ")
 	const longest = 1000
 	if !strings.EqualFold(scheme, "Bearer") || credential == "" || len(credential) > longest {
-		return tenantry.Secret{}, none
+		return "", none()
 	}
-	return tenantry.NewSecret(credential), nil
+	return credential, nil
 }
 
 // checkQuery refuses what net/url would drop or take the first of in silence.

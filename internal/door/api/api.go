@@ -17,8 +17,10 @@ import (
 	"github.com/tenantry/tenantry/internal/base/web"
 	"github.com/tenantry/tenantry/internal/feature/idempotency"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
+	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/feature/user"
 	"github.com/tenantry/tenantry/internal/flow/onboard"
+	"github.com/tenantry/tenantry/internal/flow/verify"
 )
 
 // Deps is what the API stands on.
@@ -28,6 +30,10 @@ type Deps struct {
 	Tenants     *tenant.Service
 	Users       *user.Service
 	Onboard     *onboard.Flow
+	Tokens      *token.Service
+	Verify      *verify.Flow
+	Holder      tenantry.Scope // of whoever proves nothing but that they hold a token
+	Proxies     web.Proxies    // whose word about where a request comes from is believed
 	Idempotency *idempotency.Service
 	Cursors     web.Sealer
 	Catalog     *locale.Catalog
@@ -55,6 +61,7 @@ func New(d Deps) *API {
 
 	a.tenants()
 	a.users()
+	a.tokens()
 	a.models()
 	a.whoami()
 

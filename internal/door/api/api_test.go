@@ -2,23 +2,31 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/locale"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/password"
+	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/base/sqldb/sqldbtest"
 	"github.com/tenantry/tenantry/internal/base/web"
 	"github.com/tenantry/tenantry/internal/door/api"
@@ -30,6 +38,7 @@ import (
 	"github.com/tenantry/tenantry/internal/feature/user"
 	"github.com/tenantry/tenantry/internal/flow/onboard"
 	"github.com/tenantry/tenantry/internal/flow/signin"
+	"github.com/tenantry/tenantry/internal/flow/verify"
 	"github.com/tenantry/tenantry/migrations"
 )
 
@@ -51,6 +60,34 @@ type caller struct {
 	t    *testing.T
 	base string
 	key  string
+	house
+}
+
+// house is what a test may do behind the API's back.
+type house struct {
+	db     *sqldb.DB
+	tokens *token.Service
+	system tenantry.Scope
+	passed *atomic.Int64 // nanoseconds by which the clock has been set forward
+	log    *journal
+}
+
+// journal is a log that can be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // each runs fn against the API over real HTTP on a fresh database of each
@@ -58,28 +95,73 @@ type caller struct {
 func each(t *testing.T, fn func(t *testing.T, c caller)) {
 	sqldbtest.EachFrom(t, migrated, func(t *testing.T, d sqldbtest.Database) {
 		db := d.Open(t)
-		log := audit.New(time.Now, rand.Reader)
-		tenants := tenant.New(db, log, tenant.Limits{DefaultModel: "gpt-3.5-turbo", MaxAgents: 50, MaxDocuments: 10000, MaxStorageMB: 10000, DeleteGrace: time.Hour}, time.Now, rand.Reader)
-		users := user.New(db, log, password.Hasher{Iterations: 1000, Random: rand.Reader}, access.Grants, time.Now, rand.Reader)
-		operators := access.New(db, log, time.Now, rand.Reader)
+		h := house{db: db, passed: new(atomic.Int64), log: &journal{}}
+		clock := func() time.Time { return time.Now().Add(time.Duration(h.passed.Load())) }
+		log := audit.New(clock, rand.Reader)
+		tenants := tenant.New(db, log, tenant.Limits{DefaultModel: "gpt-3.5-turbo", MaxAgents: 50, MaxDocuments: 10000, MaxStorageMB: 10000, DeleteGrace: time.Hour}, clock, rand.Reader)
+		users := user.New(db, log, password.Hasher{Iterations: 1000, Random: rand.Reader}, access.Grants, clock, rand.Reader)
+		operators := access.New(db, log, clock, rand.Reader)
+		tokens := token.New(db, log, token.Keys{}, token.Settings{AIPrefix: "ai_", CWUPrefix: "cwu_", Length: 32, Grace: 24 * time.Hour}, clock, rand.Reader)
 		in := &signin.Flow{Users: users, Tenants: tenants, Access: operators}
+		h.tokens, h.system = tokens, in.System("test")
 		_, key, err := operators.CreateOperator(t.Context(), in.System("test"), "ana")
 		if err != nil {
 			t.Fatal(err)
 		}
 		catalog := locale.New()
-		quiet := slog.New(slog.DiscardHandler)
+		main := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		started := time.Now()
+		verifier := verify.New(db, tokens, tenants, in.System("verify"), clock, func() time.Duration { return time.Since(started) },
+			verify.Options{Size: 1000, Lifetime: time.Minute, Silence: 5 * time.Second, Loads: 4})
+		watch(t, verifier)
 		door := api.New(api.Deps{
-			OperatorKey: in.OperatorKey, Tenants: tenants, Users: users,
-			Onboard: &onboard.Flow{DB: db, Tenants: tenants, Users: users,
-				Tokens: token.New(db, log, token.Settings{AIPrefix: "ai_", CWUPrefix: "cwu_", Length: 32}, time.Now, rand.Reader)},
-			Idempotency: idempotency.New(db, time.Now, rand.Reader), Cursors: web.Sealer{Key: bytes.Repeat([]byte{7}, 32)}, Catalog: catalog, Log: quiet,
+			OperatorKey: signsIn(in), Tenants: tenants, Users: users,
+			Onboard: &onboard.Flow{DB: db, Tenants: tenants, Users: users, Tokens: tokens},
+			Tokens:  tokens, Verify: verifier, Holder: in.Holder(), Proxies: web.Proxies{netip.MustParsePrefix("127.0.0.0/8")},
+			Idempotency: idempotency.New(db, clock, rand.Reader), Cursors: web.Sealer{Key: bytes.Repeat([]byte{7}, 32)}, Catalog: catalog, Log: main,
 		})
-		front := web.Front{Log: quiet, Clock: time.Now, Random: rand.Reader, Problems: api.NewProblems(catalog)}
-		server := httptest.NewServer(front.Wrap(door))
+		problems := api.NewProblems(catalog)
+		front := web.Front{Log: main, Clock: clock, Random: rand.Reader, Problems: problems}
+		mux := http.NewServeMux()
+		mux.Handle("/", front.Wrap(door))
+		entrance := api.NewVerifier(door, web.NewSwift(main, clock, rand.Reader, problems), mux, func(string, string) func(int, time.Duration) { return func(int, time.Duration) {} })
+		server := httptest.NewServer(entrance)
 		t.Cleanup(server.Close)
-		fn(t, caller{t, server.URL, key.Reveal()})
+		fn(t, caller{t, server.URL, key.Reveal(), h})
 	})
+}
+
+// signsIn makes scopes of operators' keys and, of what scopedTo makes, those of
+// people who reach one tenant.
+func signsIn(in *signin.Flow) func(context.Context, tenantry.Secret) (tenantry.Scope, error) {
+	return func(ctx context.Context, key tenantry.Secret) (tenantry.Scope, error) {
+		if tenant, ok := strings.CutPrefix(key.Reveal(), "scoped-to-"); ok {
+			n, err := strconv.ParseInt(tenant, 10, 64)
+			return tenantry.NewScope(tenantry.Actor{Kind: "user", ID: tenant, Name: "eva"}, tenantry.TenantKey(n), tenantry.Permissions()...), err
+		}
+		return in.OperatorKey(ctx, key)
+	}
+}
+
+func scopedTo(tenant tenantry.TenantKey) string { return fmt.Sprintf("scoped-to-%d", tenant) }
+
+// watch lets the verifier hear of changes, without which it trusts nothing that it
+// remembers.
+func watch(t *testing.T, v *verify.Flow) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	hears, done := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	go func() {
+		defer close(done)
+		v.Watch(ctx, func() { once.Do(func() { close(hears) }) }, func(err error) { t.Errorf("changes are not heard of: %v", err) })
+	}()
+	t.Cleanup(func() { stop(); <-done })
+	select {
+	case <-hears:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the verifier does not begin to listen")
+	}
 }
 
 // answer is what came back.
@@ -108,7 +190,7 @@ func (c caller) do(method, path, body string, headers ...string) answer {
 		}
 		r.Header.Add(headers[i], headers[i+1])
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultTransport.RoundTrip(r) // as it is, without following a redirect
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -32,6 +32,8 @@ func (a *API) config() huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "tenants", Description: "docs.tag.tenants"},
 				{Name: "users", Description: "docs.tag.users"},
+				{Name: "tokens", Description: "docs.tag.tokens"},
+				{Name: "verification", Description: "docs.tag.verification"},
 				{Name: "models", Description: "docs.tag.models"},
 				{Name: "access", Description: "docs.tag.access"},
 			},
@@ -79,13 +81,38 @@ func (a *API) describe(op *huma.Operation) {
 	op.Errors = nil
 }
 
+// public documents an operation that needs no credential and that huma does not
+// serve: in and out are what it takes and answers, nil for nothing.
+func public(a *API, op huma.Operation, in, out any) {
+	document := a.huma.OpenAPI()
+	refuses := slices.Contains(op.Errors, http.StatusUnauthorized)
+	a.describe(&op)
+	if !refuses {
+		delete(op.Responses, "401")
+		delete(op.Responses, "403")
+	}
+	op.Security = []map[string][]string{{}}
+	of := func(v any) map[string]*huma.MediaType {
+		return map[string]*huma.MediaType{"application/json": {Schema: document.Components.Schemas.Schema(reflect.TypeOf(v).Elem(), true, "")}}
+	}
+	if in != nil {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: of(in)}
+	}
+	if out != nil {
+		op.Responses["200"] = &huma.Response{Content: of(out)}
+	} else {
+		op.Responses["204"] = &huma.Response{}
+	}
+	document.AddOperation(&op)
+}
+
 // describeBody documents the body of a registered operation. huma is not told
 // before, so that it leaves bodies to web.DecodeJSON, which is stricter.
 func describeBody[B any](a *API, op huma.Operation) {
 	document := a.huma.OpenAPI()
 	schema := document.Components.Schemas.Schema(reflect.TypeFor[B](), true, "")
 	at := document.Paths[op.Path]
-	registered := map[string]*huma.Operation{http.MethodPost: at.Post, http.MethodPatch: at.Patch}[op.Method]
+	registered := map[string]*huma.Operation{http.MethodPost: at.Post, http.MethodPatch: at.Patch, http.MethodPut: at.Put}[op.Method]
 	registered.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
 }
 
@@ -98,7 +125,7 @@ func (a *API) publish() {
 		}
 	}
 	for _, at := range document.Paths {
-		for _, op := range []*huma.Operation{at.Get, at.Post, at.Patch, at.Delete} {
+		for _, op := range []*huma.Operation{at.Get, at.Post, at.Put, at.Patch, at.Delete} {
 			if op != nil {
 				completeResponses(op)
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/tenantry/tenantry/internal/base/locale"
 )
 
-//go:embed home.html home.css
+//go:embed home.html home.css icon.svg
 var files embed.FS
 
 // Deps is what the pages stand on.
@@ -26,8 +26,14 @@ type Deps struct {
 // Dashboard answers every page.
 type Dashboard struct {
 	Deps
-	home *template.Template
-	css  []byte
+	home  *template.Template
+	files map[string]file // by path
+}
+
+// file is a part of the pages that is the same for everybody.
+type file struct {
+	kind string
+	body []byte
 }
 
 // New makes the pages.
@@ -36,8 +42,15 @@ func New(d Deps) (*Dashboard, error) {
 	if err != nil {
 		return nil, err
 	}
-	css, err := files.ReadFile("home.css")
-	return &Dashboard{Deps: d, home: home, css: css}, err
+	parts := map[string]file{}
+	for name, kind := range map[string]string{"home.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
+		body, err := files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		parts["/"+name] = file{kind, body}
+	}
+	return &Dashboard{Deps: d, home: home, files: parts}, nil
 }
 
 // page is what the template shows.
@@ -49,18 +62,18 @@ type page struct {
 	Text        func(code string) string
 }
 
-// ServeHTTP answers "/" and its style sheet, and says of everything else that
-// it is not there.
+// ServeHTTP answers "/", its style sheet and the icon of all pages, and says of
+// everything else that it is not there.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 		return
 	}
-	if r.URL.Path == "/home.css" {
-		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	if f, ok := d.files[r.URL.Path]; ok {
+		w.Header().Set("Content-Type", f.kind)
 		w.Header().Set("Cache-Control", "public, max-age=3600")
-		_, _ = w.Write(d.css)
+		_, _ = w.Write(f.body)
 		return
 	}
 	tags := []string{r.Header.Get("Accept-Language")}
@@ -83,7 +96,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Language", p.Lang)
 	h.Set("Vary", "Accept-Language")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	if p.Missing {
 		w.WriteHeader(http.StatusNotFound)
 	}

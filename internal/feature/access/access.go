@@ -31,9 +31,9 @@ func Roles() []string { return []string{Owner, Admin, Member, Viewer, Billing, A
 func Grants(role string) (permissions []tenantry.Permission, known bool) {
 	switch role {
 	case Owner:
-		return ofTenant(tenantry.OperatorsWrite), true
+		return ofTenant(), true
 	case Admin:
-		return ofTenant(tenantry.OperatorsWrite, tenantry.TenantsDelete), true
+		return ofTenant(tenantry.TenantsDelete), true
 	case Member, Billing:
 		return []tenantry.Permission{tenantry.TenantsRead}, true
 	case Viewer:
@@ -46,17 +46,21 @@ func Grants(role string) (permissions []tenantry.Permission, known bool) {
 	return nil, false
 }
 
-// ofTenant is the catalogue without what is named.
+// ofPlatform are the permissions that are not a tenant's to give.
+var ofPlatform = []tenantry.Permission{tenantry.OperatorsWrite, tenantry.KeysWrite}
+
+// ofTenant is the catalogue without what is the platform's and what is named.
 func ofTenant(without ...tenantry.Permission) []tenantry.Permission {
-	return slices.DeleteFunc(tenantry.Permissions(), func(p tenantry.Permission) bool { return slices.Contains(without, p) })
+	return slices.DeleteFunc(tenantry.Permissions(), func(p tenantry.Permission) bool {
+		return slices.Contains(ofPlatform, p) || slices.Contains(without, p)
+	})
 }
 
 // Effective lists what somebody may do in a tenant: what the role grants, what
 // the profile's permissions say true to, and everything of an admin where the
 // profile says is_tenant_admin. Keys that are not in the catalogue, values other
 // than true, JSON that is no object and roles that do not exist grant nothing,
-// and the quarantined are granted nothing by anything. OperatorsWrite is not a
-// tenant's to give.
+// and the quarantined are granted nothing by anything.
 func Effective(role string, isTenantAdmin bool, permissions sqldb.JSON) []tenantry.Permission {
 	if role == Quarantined {
 		return nil
@@ -68,7 +72,7 @@ func Effective(role string, isTenantAdmin bool, permissions sqldb.JSON) []tenant
 	}
 	members, _ := permissions.Object()
 	return slices.DeleteFunc(tenantry.Permissions(), func(p tenantry.Permission) bool {
-		said := string(bytes.TrimSpace(members[string(p)])) == "true" && p != tenantry.OperatorsWrite
+		said := string(bytes.TrimSpace(members[string(p)])) == "true" && !slices.Contains(ofPlatform, p)
 		return !said && !slices.Contains(held, p)
 	})
 }

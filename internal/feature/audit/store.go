@@ -29,13 +29,12 @@ func insert(ctx context.Context, tx *sqldb.Tx, rows []row) error {
 // selectPage reads one event more than the page holds, to tell whether another
 // page follows.
 func selectPage(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, p tenantry.Page) ([]Event, error) {
-	before := p.Cursor
-	if before == "" {
-		before = "evt_~" // sorts behind every id
+	where, args := `tenant_id = ?`, []any{tenant}
+	if p.Cursor != "" {
+		where, args = where+` AND event_id < ?`, append(args, p.Cursor)
 	}
 	return sqldb.All(ctx, tx, scan, `SELECT event_id, tenant_id, at, actor_kind, actor_id, actor_name, action, subject, detail
-		FROM tenantry_audit WHERE tenant_id = ? AND event_id < ? ORDER BY event_id DESC LIMIT ?`,
-		tenant, before, p.Clamp()+1)
+		FROM tenantry_audit WHERE `+where+` ORDER BY event_id DESC LIMIT ?`, append(args, p.Clamp()+1)...)
 }
 
 func scan(r *sqldb.Rows) (e Event, err error) {

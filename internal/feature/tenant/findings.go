@@ -38,7 +38,7 @@ func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, models []string) (
 		report("tenant.model_outside_catalogue", tenantry.Warning, map[string]any{"models": strings.Join(models, ", ")},
 			`SELECT id FROM tenants_tenantmodel WHERE model NOT IN (`+sqldb.Tuples(`?`, len(models))+`) ORDER BY id`, names...),
 		report("tenant.configuration_not_object", tenantry.Warning, nil,
-			`SELECT id FROM tenants_tenantmodel WHERE substr(ltrim(CAST(configuration AS text)), 1, 1) <> '{' ORDER BY id`),
+			`SELECT id FROM tenants_tenantmodel WHERE substr(ltrim(CAST(configuration AS text), ?), 1, 1) <> '{' ORDER BY id`, " \t\r\n"),
 		report("tenant.over_ceiling", tenantry.Notice, ceilings,
 			`SELECT id FROM tenants_tenantmodel WHERE max_agents > ? OR max_documents > ? OR max_storage_mb > ? ORDER BY id`,
 			s.limits.MaxAgents, s.limits.MaxDocuments, s.limits.MaxStorageMB),

@@ -19,7 +19,7 @@ func Migration(random io.Reader) migrate.Migration {
 		Operations: []migrate.Operation{{
 			Describe: "Raw Go operation -> Give every tenant its public id",
 			UpFunc: func(ctx context.Context, s *migrate.Step) error {
-				n, err := fillMissing(ctx, s.Tx, s.Now, random)
+				n, err := fillMissing(ctx, s.Tx, s.Now, random, s.Progress)
 				s.Progress(n, n)
 				return err
 			},

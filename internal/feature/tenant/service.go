@@ -56,7 +56,7 @@ func (s *Service) CreateIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Sco
 	// exist yet for anyone.
 	key, err := insertTenant(ctx, tx, c, status != Pending, now)
 	if err != nil {
-		return Tenant{}, nameTaken(err, *c.Name)
+		return Tenant{}, nameTaken(err, c.Name)
 	}
 	id := tenantry.NewTenantID(now, s.random)
 	if err := insertSide(ctx, tx, key, id, status, now, scope.Actor().Name); err != nil {
@@ -88,6 +88,15 @@ func (s *Service) GetIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope,
 	return t, scope.RequireIn(t.Key, tenantry.TenantsRead)
 }
 
+// RangeIn reads the tenants behind a key, in the order of their keys, for whoever
+// goes through all of them.
+func (s *Service) RangeIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, after tenantry.TenantKey, limit int) ([]Tenant, error) {
+	if err := scope.RequirePlatform(tenantry.TenantsRead); err != nil {
+		return nil, err
+	}
+	return sqldb.All(ctx, tx, scanTenant, selectTenants+` WHERE t.id > ? ORDER BY t.id LIMIT ?`, after, limit)
+}
+
 // Query says which tenants to list.
 type Query struct {
 	Search string // part of the name, whatever its case
@@ -103,7 +112,7 @@ type Sort string
 const (
 	Oldest Sort = ""         // by key, the order in which they came
 	Newest Sort = "-created" // by key, backwards
-	Name   Sort = "name"     // by name, byte by byte, as the index has it
+	Name   Sort = "name"     // by name, as the engine's index has it
 )
 
 // List reads one page of the tenants that the scope reaches.
@@ -115,9 +124,14 @@ func (s *Service) List(ctx context.Context, scope tenantry.Scope, q Query) (list
 		return list, tenantry.NewError(tenantry.Invalid, "tenant.invalid").
 			WithFields(tenantry.NewFieldError("status", "field.not_one_of", "choices", Statuses()))
 	}
-	if utf8.RuneCountInString(q.Search) > nameLength || !printable(q.Search, false) {
+	if utf8.RuneCountInString(q.Search) > nameLength {
 		return list, tenantry.NewError(tenantry.Invalid, "tenant.invalid").
 			WithFields(tenantry.NewFieldError("search", "field.too_long", "max", nameLength))
+	}
+	for field, text := range map[string]string{"search": q.Search, "model": q.Model} {
+		if !printable(text, false) {
+			return list, tenantry.NewError(tenantry.Invalid, "tenant.invalid").WithFields(tenantry.NewFieldError(field, "field.not_text"))
+		}
 	}
 	if q.Sort != Oldest && q.Sort != Newest && q.Sort != Name {
 		return list, tenantry.NewError(tenantry.Invalid, "tenant.invalid").
@@ -156,7 +170,7 @@ func (s *Service) Update(ctx context.Context, scope tenantry.Scope, ref Ref, c C
 			return err
 		}
 		if err := updateTenant(ctx, tx, old.Key, c, s.clock()); err != nil {
-			return nameTaken(err, *c.Name)
+			return nameTaken(err, c.Name)
 		}
 		return s.record(ctx, tx, scope, old, "tenant.updated", c.describe(old))
 	})
@@ -325,7 +339,14 @@ func (s *Service) enter(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope,
 	return s.record(ctx, tx, scope, old, action, detail)
 }
 
+// record writes what was done to a tenant, and tells every process that remembers
+// something of it.
 func (s *Service) record(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, t Tenant, action string, detail any) error {
+	for _, notice := range tenantry.Changed(t.Key) {
+		if err := tx.Notify(ctx, tenantry.ChangedChannel, notice); err != nil {
+			return err
+		}
+	}
 	return s.audit.Record(ctx, tx, scope, audit.Event{Tenant: t.Key, Action: action, Subject: t.ID.String(), Detail: detail})
 }
 
@@ -358,7 +379,7 @@ func (s *Service) filled(ctx context.Context, read func(tx *sqldb.Tx) (complete 
 		return err
 	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := fillMissing(ctx, tx, s.clock(), s.random)
+		_, err := fillMissing(ctx, tx, s.clock(), s.random, func(int64, int64) {})
 		return err
 	})
 	if err != nil && tenantry.KindOf(err) != tenantry.Conflict { // somebody else filled it in
@@ -370,7 +391,7 @@ func (s *Service) filled(ctx context.Context, read func(tx *sqldb.Tx) (complete 
 // FillMissingIn gives every tenant that Django made its public id and status,
 // and tells how many it found.
 func (s *Service) FillMissingIn(ctx context.Context, tx *sqldb.Tx) (int64, error) {
-	return fillMissing(ctx, tx, s.clock(), s.random)
+	return fillMissing(ctx, tx, s.clock(), s.random, func(int64, int64) {})
 }
 
 // without drops from a change what is so already.
@@ -426,9 +447,11 @@ func (c Change) describe(old Tenant) map[string]any {
 	return detail
 }
 
-func nameTaken(err error, name string) error {
-	if tenantry.KindOf(err) == tenantry.Conflict {
-		return tenantry.NewError(tenantry.Conflict, "tenant.name_taken", "name", name).Because(err)
+// nameTaken says what a conflict means to a write of a name, nil if none was
+// written.
+func nameTaken(err error, name *string) error {
+	if name != nil && tenantry.KindOf(err) == tenantry.Conflict {
+		return tenantry.NewError(tenantry.Conflict, "tenant.name_taken", "name", *name).Because(err)
 	}
 	return err
 }

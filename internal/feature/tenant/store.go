@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
@@ -44,6 +45,8 @@ func scanTenant(r *sqldb.Rows) (t Tenant, err error) {
 func selectOne(ctx context.Context, tx *sqldb.Tx, ref Ref) (Tenant, error) {
 	where, arg := ` WHERE t.name = ?`, any(ref.name)
 	switch {
+	case ref == Ref{}: // a name that Django may have stored is not nobody's key
+		return Tenant{}, tenantry.NewError(tenantry.NotFound, "tenant.not_found")
 	case ref.key != 0:
 		// Django's column may be 32 bits wide, what was typed may not.
 		where, arg = ` WHERE t.id = CAST(? AS bigint)`, ref.key
@@ -87,26 +90,25 @@ func selectPage(ctx context.Context, tx *sqldb.Tx, own tenantry.TenantKey, q Que
 		and(effectiveStatus+` = ?`, q.Status)
 	}
 	var after position
-	if q.Page.Cursor != "" {
-		if json.Unmarshal([]byte(q.Page.Cursor), &after) != nil {
-			return list, tenantry.NewError(tenantry.Invalid, "page.bad_cursor")
-		}
+	further := q.Page.Cursor != ""
+	if further && (json.Unmarshal([]byte(q.Page.Cursor), &after) != nil || !utf8.ValidString(after.Name) || strings.ContainsRune(after.Name, 0)) {
+		return list, tenantry.NewError(tenantry.Invalid, "page.bad_cursor")
 	}
 	order := ` ORDER BY t.id`
 	switch q.Sort {
 	case Newest:
 		order = ` ORDER BY t.id DESC`
-		if q.Page.Cursor != "" {
-			and(`t.id < ?`, after.Key)
+		if further {
+			and(`t.id < CAST(? AS bigint)`, after.Key)
 		}
 	case Name:
 		order = ` ORDER BY t.name, t.id`
-		if q.Page.Cursor != "" {
-			and(`(t.name, t.id) > (?, ?)`, after.Name, after.Key)
+		if further {
+			and(`(t.name, t.id) > (?, CAST(? AS bigint))`, after.Name, after.Key)
 		}
 	default:
-		if q.Page.Cursor != "" {
-			and(`t.id > ?`, after.Key)
+		if further {
+			and(`t.id > CAST(? AS bigint)`, after.Key)
 		}
 	}
 	text := selectTenants
@@ -256,8 +258,8 @@ func selectModels(ctx context.Context, tx *sqldb.Tx) ([]Model, error) {
 
 // fillMissing gives the tenants that Django made their rows beside Django's. The
 // public id carries the time at which Django made the tenant, so that ids sort
-// by age whoever made them.
-func fillMissing(ctx context.Context, tx *sqldb.Tx, now time.Time, random io.Reader) (int64, error) {
+// by age whoever made them. watch is told now and then how many of how many are done.
+func fillMissing(ctx context.Context, tx *sqldb.Tx, now time.Time, random io.Reader, watch func(done, total int64)) (int64, error) {
 	type row struct {
 		key     tenantry.TenantKey
 		active  bool
@@ -273,7 +275,10 @@ func fillMissing(ctx context.Context, tx *sqldb.Tx, now time.Time, random io.Rea
 	return tx.Load(ctx, "tenantry_tenant",
 		[]string{"tenant_id", "public_id", "status", "status_reason", "status_at", "approved_at", "approved_by", "delete_after"},
 		func(yield func([]any) bool) {
-			for _, m := range missing {
+			for i, m := range missing {
+				if i%1000 == 0 {
+					watch(int64(i), int64(len(missing)))
+				}
 				status := Active
 				if !m.active {
 					status = Suspended

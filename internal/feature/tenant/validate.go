@@ -2,9 +2,11 @@ package tenant
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/tenantry/tenantry"
@@ -115,8 +117,10 @@ func (c Change) validate(l Limits, models []string) error {
 			bad("configuration", "field.too_long", "max", configurationLength)
 		case !object:
 			bad("configuration", "field.not_object")
-		case holdsNUL(*c.Configuration):
+		case !storableText(*c.Configuration):
 			bad("configuration", "field.not_text")
+		case !storableNumbers(*c.Configuration):
+			bad("configuration", "tenant.number_too_large", "digits", numberLength, "exponent", numberExponent)
 		}
 	}
 	ceiling := func(field string, v *int64, max int64) {
@@ -148,35 +152,74 @@ func printable(s string, breaks bool) bool {
 	return true
 }
 
-// holdsNUL finds what JSON allows and PostgreSQL's jsonb does not.
-func holdsNUL(j sqldb.JSON) bool {
-	var v any
+// storableText tells whether every string in a JSON text is one that PostgreSQL's
+// jsonb takes as well: JSON itself allows U+0000 and half a surrogate pair, in
+// escapes.
+func storableText(j sqldb.JSON) bool {
+	if !utf8.Valid(j) {
+		return false
+	}
+	for rest := string(j); ; {
+		i := strings.IndexByte(rest, '\\')
+		if i < 0 {
+			return true
+		}
+		unit, isUnit := escapedUnit(rest[i:])
+		switch {
+		case !isUnit:
+			rest = rest[i+2:]
+			continue
+		case unit == 0:
+			return false
+		case utf16.IsSurrogate(unit):
+			second, _ := escapedUnit(rest[i+6:])
+			if utf16.DecodeRune(unit, second) == unicode.ReplacementChar {
+				return false
+			}
+			i += 6
+		}
+		rest = rest[i+6:]
+	}
+}
+
+// escapedUnit reads the UTF-16 code unit at the start of a text, as \u1234.
+func escapedUnit(text string) (unit rune, ok bool) {
+	if len(text) < 6 || text[:2] != `\u` {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text[2:6], 16, 16)
+	return rune(n), err == nil
+}
+
+// Bounds of a number in JSON. What a double holds is well within them; without
+// any, PostgreSQL refuses some, and keeps 1e131071 in a few bytes that it writes
+// out with every digit whenever the row is read.
+const (
+	numberLength   = 1000
+	numberExponent = 308
+)
+
+// storableNumbers tells whether every number in a JSON text is within bounds.
+func storableNumbers(j sqldb.JSON) bool {
 	d := json.NewDecoder(strings.NewReader(string(j)))
 	d.UseNumber()
-	if d.Decode(&v) != nil {
-		return false
-	}
-	var walk func(v any) bool
-	walk = func(v any) bool {
-		switch v := v.(type) {
-		case string:
-			return strings.ContainsRune(v, 0)
-		case []any:
-			for _, e := range v {
-				if walk(e) {
-					return true
-				}
-			}
-		case map[string]any:
-			for k, e := range v {
-				if strings.ContainsRune(k, 0) || walk(e) {
-					return true
-				}
-			}
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return true // at the end: that it is JSON has been seen to
 		}
-		return false
+		n, isNumber := token.(json.Number)
+		if !isNumber {
+			continue
+		}
+		_, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
+		if exponent == "" {
+			exponent = "0"
+		}
+		if e, err := strconv.Atoi(exponent); err != nil || e > numberExponent || e < -numberExponent || len(n) > numberLength {
+			return false
+		}
 	}
-	return walk(v)
 }
 
 func contains(all []string, s string) bool {

@@ -19,7 +19,7 @@ func Migration(random io.Reader) migrate.Migration {
 		Operations: []migrate.Operation{{
 			Describe: "Raw Go operation -> Give every person a public id and a membership",
 			UpFunc: func(ctx context.Context, s *migrate.Step) error {
-				n, err := fillMissing(ctx, s.Tx, random)
+				n, err := fillMissing(ctx, s.Tx, random, s.Progress)
 				s.Progress(n, n)
 				return err
 			},

@@ -252,7 +252,7 @@ func (s *Service) CreateMissingProfilesIn(ctx context.Context, tx *sqldb.Tx, sco
 	}
 	// First of all, so that whoever had a profile before becomes a member by it and
 	// is not taken for one of the new.
-	if _, err := fillMissing(ctx, tx, s.random); err != nil {
+	if _, err := fillMissing(ctx, tx, s.random, func(int64, int64) {}); err != nil {
 		return 0, err
 	}
 	made, err := placeAll(ctx, tx, p, s.clock())

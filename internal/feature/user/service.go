@@ -300,7 +300,7 @@ func (s *Service) filled(ctx context.Context, read func(tx *sqldb.Tx) (complete 
 		return err
 	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := fillMissing(ctx, tx, s.random)
+		_, err := fillMissing(ctx, tx, s.random, func(int64, int64) {})
 		return err
 	})
 	if err != nil && tenantry.KindOf(err) != tenantry.Conflict { // somebody else filled it in
@@ -312,5 +312,5 @@ func (s *Service) filled(ctx context.Context, read func(tx *sqldb.Tx) (complete 
 // FillMissingIn gives every person whom Django made their public id, and every
 // profile its membership; it tells how many people it found.
 func (s *Service) FillMissingIn(ctx context.Context, tx *sqldb.Tx) (int64, error) {
-	return fillMissing(ctx, tx, s.random)
+	return fillMissing(ctx, tx, s.random, func(int64, int64) {})
 }

@@ -420,8 +420,8 @@ func deleteOfTenant(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey
 // fillMissing gives the people whom Django made their rows beside Django's, and
 // the profiles that it made their memberships. The public id carries the time at
 // which the person joined, so that ids sort by age whoever made them. It returns
-// how many people it found.
-func fillMissing(ctx context.Context, tx *sqldb.Tx, random io.Reader) (int64, error) {
+// how many people it found; watch is told of them now and then.
+func fillMissing(ctx context.Context, tx *sqldb.Tx, random io.Reader, watch func(done, total int64)) (int64, error) {
 	type row struct {
 		key    tenantry.UserKey
 		joined time.Time
@@ -436,7 +436,10 @@ func fillMissing(ctx context.Context, tx *sqldb.Tx, random io.Reader) (int64, er
 	}
 	if len(missing) > 0 {
 		_, err = tx.Load(ctx, "tenantry_user", []string{"user_id", "public_id"}, func(yield func([]any) bool) {
-			for _, m := range missing {
+			for i, m := range missing {
+				if i%1000 == 0 {
+					watch(int64(i), int64(len(missing)))
+				}
 				if !yield([]any{int64(m.key), tenantry.NewUserID(m.joined, random).String()}) {
 					return
 				}

@@ -45,10 +45,13 @@ type Table struct {
 	columns []string // what the digest covers
 }
 
+// Watch is told how many of all rows were read.
+type Watch func(done, total int64)
+
 // Inspect looks at a database without writing anything. runner tells what
 // migrating would do. Errors: "adopt.not_django" for a database that holds no
 // tenants of Django's, and those of Runner.Verify.
-func (f *Flow) Inspect(ctx context.Context, db *sqldb.DB, runner *migrate.Runner) (Report, error) {
+func (f *Flow) Inspect(ctx context.Context, db *sqldb.DB, runner *migrate.Runner, reading Watch) (Report, error) {
 	if err := db.Check(ctx); err != nil {
 		return Report{}, err
 	}
@@ -89,7 +92,7 @@ func (f *Flow) Inspect(ctx context.Context, db *sqldb.DB, runner *migrate.Runner
 		if r.Differences, err = differences(found, unfinished); err != nil {
 			return err
 		}
-		if r.Tables, err = readTables(ctx, tx, found); err != nil {
+		if r.Tables, err = readTables(ctx, tx, found, reading); err != nil {
 			return err
 		}
 		// Before the schema is complete there may be no such columns to look at.
@@ -103,7 +106,7 @@ func (f *Flow) Inspect(ctx context.Context, db *sqldb.DB, runner *migrate.Runner
 }
 
 func (f *Flow) findings(ctx context.Context, tx *sqldb.Tx) ([]tenantry.Finding, error) {
-	tokens, err := f.Tokens.Findings(ctx, tx)
+	tokens, err := f.Tokens.ForeignFindings(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -119,18 +122,29 @@ func (f *Flow) findings(ctx context.Context, tx *sqldb.Tx) ([]tenantry.Finding, 
 
 // readTables takes the fingerprint of every table of Django's own and of the
 // apps beside the seed's.
-func readTables(ctx context.Context, tx *sqldb.Tx, c catalog.Catalog) ([]Table, error) {
+func readTables(ctx context.Context, tx *sqldb.Tx, c catalog.Catalog, reading Watch) ([]Table, error) {
 	var all []Table
+	var total int64
 	for _, t := range c.Tables {
 		if strings.HasPrefix(t.Name, "tenantry_") || t.Name == "django_migrations" || t.Name == "sqlite_sequence" {
 			continue
 		}
-		columns := keyFirst(t)
-		rows, digest, err := catalog.Fingerprint(ctx, tx, t.Name, columns)
+		rows, err := catalog.Count(ctx, tx, t.Name)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, Table{Name: t.Name, Rows: rows, Digest: digest, columns: columns})
+		total += rows
+		all = append(all, Table{Name: t.Name, columns: keyFirst(t)})
+	}
+	var done int64
+	for i := range all {
+		t := &all[i]
+		var err error
+		t.Rows, t.Digest, err = catalog.Fingerprint(ctx, tx, t.Name, t.columns, func(rows int64) { reading(done+rows, total) })
+		if err != nil {
+			return nil, err
+		}
+		done += t.Rows
 	}
 	return all, nil
 }
@@ -167,7 +181,7 @@ type Change struct {
 
 // Adopt migrates a database that was inspected and reads it again. An
 // interrupted take-over goes on where it stopped when called again.
-func (f *Flow) Adopt(ctx context.Context, db *sqldb.DB, runner *migrate.Runner, before Report, watch func(migrate.Event)) (Outcome, error) {
+func (f *Flow) Adopt(ctx context.Context, db *sqldb.DB, runner *migrate.Runner, before Report, watch func(migrate.Event), reading Watch) (Outcome, error) {
 	done, err := runner.Run(ctx, migrate.Request{}, watch)
 	if err != nil {
 		return Outcome{}, err
@@ -181,16 +195,21 @@ func (f *Flow) Adopt(ctx context.Context, db *sqldb.DB, runner *migrate.Runner, 
 		if err != nil {
 			return err
 		}
+		var done, total int64
+		for _, t := range before.Tables {
+			total += t.Rows
+		}
 		for _, t := range before.Tables {
 			change := Change{Name: t.Name, Before: t.Rows}
 			if after, ok := now.Table(t.Name); ok {
 				still := slices.DeleteFunc(slices.Clone(t.columns), func(name string) bool {
 					return !slices.ContainsFunc(after.Columns, func(c catalog.Column) bool { return c.Name == name })
 				})
-				rows, digest, err := catalog.Fingerprint(ctx, tx, t.Name, still)
+				rows, digest, err := catalog.Fingerprint(ctx, tx, t.Name, still, func(rows int64) { reading(done+rows, total) })
 				if err != nil {
 					return err
 				}
+				done += rows
 				change.After, change.Unchanged = rows, digest == t.Digest && len(still) == len(t.columns)
 			}
 			o.Tables = append(o.Tables, change)

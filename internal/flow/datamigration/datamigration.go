@@ -148,8 +148,8 @@ func (f *Flow) quarantine(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope) (
 	return t.Key, err
 }
 
-// migrate makes Django's rows whole in our eyes, public ids and memberships, and
-// tells how many tenants took part.
+// migrate makes Django's rows whole in our eyes, public ids, memberships and what
+// verification knows of tokens, and tells how many tenants took part.
 func (f *Flow) migrate(ctx context.Context, s tenantry.Scope, r Request) (int64, error) {
 	if !r.DryRun {
 		err := f.DB.Write(ctx, func(tx *sqldb.Tx) error {
@@ -160,6 +160,9 @@ func (f *Flow) migrate(ctx context.Context, s tenantry.Scope, r Request) (int64,
 			return err
 		})
 		if err != nil {
+			return 0, err
+		}
+		if _, err := f.Tokens.Reconcile(ctx, s, func(int64) {}); err != nil {
 			return 0, err
 		}
 	}

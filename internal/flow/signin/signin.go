@@ -26,6 +26,7 @@ const (
 	kindConsole  = "console"
 	kindUser     = "user"
 	kindSystem   = "system"
+	kindHolder   = "holder"
 )
 
 // OperatorKey makes the scope of whoever holds a key. The error is
@@ -48,6 +49,12 @@ func (f *Flow) Console(name string) tenantry.Scope {
 // System makes the scope of the program's own work; name says which.
 func (f *Flow) System(name string) tenantry.Scope {
 	return platform(tenantry.Actor{Kind: kindSystem, Name: name})
+}
+
+// Holder makes the scope of whoever proves nothing but that they hold a token: it
+// may end that token. The room that is asked makes sure of the rest.
+func (f *Flow) Holder() tenantry.Scope {
+	return tenantry.NewScope(tenantry.Actor{Kind: kindHolder}, 0)
 }
 
 func platform(actor tenantry.Actor) tenantry.Scope {

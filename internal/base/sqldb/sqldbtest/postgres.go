@@ -18,7 +18,7 @@ import (
 )
 
 // environment names the server, as a postgres:// URL of a role that may create
-// databases.
+// databases and roles.
 const environment = "TENANTRY_TEST_POSTGRES"
 
 // cluster is the server and this test binary's place on it. One connection
