@@ -168,14 +168,15 @@ func (p *program) showToken(ctx context.Context, a *app.App, t token.Token) erro
 
 func (p *program) wholeToken(ctx context.Context, a *app.App, t token.Token) (tokenDocument, error) {
 	var d tokenDocument
-	for i, v := range t.Versions {
-		state, reason, due, err := a.Tokens.Standing(ctx, t, v)
-		if err != nil {
-			return d, err
-		}
+	all, err := a.Tokens.Standings(ctx, t)
+	if err != nil {
+		return d, err
+	}
+	for i, l := range all {
 		if i == 0 {
-			d = tokenDocumentOf(token.Listed{Token: t, Newest: v, State: state, Reason: reason, Due: due})
+			d = tokenDocumentOf(l)
 		}
+		v, state, reason := l.Newest, l.State, l.Reason
 		d.Versions = append(d.Versions, versionDocument{Version: v.Number, Display: v.Display, Status: string(state), Reason: string(reason), CreatedAt: v.CreatedAt,
 			ExpiresAt: v.ExpiresAt, RetireAt: v.RetireAt, LastUsedAt: v.LastUsedAt, LastAddress: v.LastAddress, Uses: v.Uses, Misuses: v.Misuses})
 	}

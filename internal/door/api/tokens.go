@@ -200,14 +200,15 @@ func (a *API) shownToken(ctx context.Context, s tenantry.Scope, t token.Token) (
 		return Token{}, err
 	}
 	var out Token
-	for i, v := range t.Versions {
-		state, reason, due, err := a.Tokens.Standing(ctx, t, v)
-		if err != nil {
-			return Token{}, err
-		}
+	all, err := a.Tokens.Standings(ctx, t)
+	if err != nil {
+		return Token{}, err
+	}
+	for i, l := range all {
 		if i == 0 {
-			out = tokenOf(token.Listed{Token: t, Newest: v, State: state, Reason: reason, Due: due}, owner.ID)
+			out = tokenOf(l, owner.ID)
 		}
+		v, state, reason := l.Newest, l.State, l.Reason
 		out.Versions = append(out.Versions, TokenVersion{
 			Version: v.Number, Display: v.Display, Status: state, Reason: reason, CreatedAt: v.CreatedAt, ExpiresAt: v.ExpiresAt, RetireAt: v.RetireAt,
 			FirstUsedAt: v.FirstUsedAt, LastUsedAt: v.LastUsedAt, LastAddress: v.LastAddress, Uses: v.Uses, RevokedAt: v.RevokedAt, MisusedAt: v.MisusedAt, Misuses: v.Misuses,

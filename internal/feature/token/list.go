@@ -21,7 +21,7 @@ type Query struct {
 // worth now.
 type Listed struct {
 	Token
-	Newest Version
+	Newest Version // or, in Standings, each in turn
 	State  State
 	Reason Reason
 	Due    bool

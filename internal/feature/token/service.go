@@ -178,21 +178,25 @@ func (s *Service) Get(ctx context.Context, scope tenantry.Scope, id tenantry.Tok
 	return t, err
 }
 
-// Standing tells what a version's state is now, and whether it is due for
-// rotation.
-func (s *Service) Standing(ctx context.Context, t Token, v Version) (state State, reason Reason, due bool, err error) {
+// Standings tells what each version of a token is worth now, in their order, and
+// whether the current one is due for rotation.
+func (s *Service) Standings(ctx context.Context, t Token) ([]Listed, error) {
 	var policy Policy
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
 		policy, err = selectPolicy(ctx, tx, t.Tenant)
 		return err
-	})
-	if err != nil {
-		return "", "", false, err
+	}); err != nil {
+		return nil, err
 	}
-	l := t.life(v, s.settings.within(policy))
-	now := s.clock()
-	state, reason, _ = l.at(now)
-	return state, reason, (state == Active || state == Retiring) && v.Number == t.Current && l.due(now), nil
+	settings, now := s.settings.within(policy), s.clock()
+	all := make([]Listed, len(t.Versions))
+	for i, v := range t.Versions {
+		l := t.life(v, settings)
+		all[i] = Listed{Token: t, Newest: v}
+		all[i].State, all[i].Reason, _ = l.at(now)
+		all[i].Due = (all[i].State == Active || all[i].State == Retiring) && v.Number == t.Current && l.due(now)
+	}
+	return all, nil
 }
 
 func (t Token) life(v Version, settings Settings) life {
