@@ -160,9 +160,13 @@ func (p Program) keyset() seal.Source {
 // Verifier makes the flow that answers for tokens. It remembers nothing until its
 // Watch runs.
 func (a *App) Verifier() *verify.Flow {
-	started := time.Now()
+	started := a.Clock()
+	clocks := func() (time.Time, time.Duration) {
+		now := a.Clock()
+		return now, now.Sub(started) // time.Now's carry what a clock said that nobody sets, and Sub goes by that
+	}
 	t := a.Settings.Tokens
-	return verify.New(a.DB, a.Tokens, a.Tenants, a.SignIn.System("verify"), a.Clock, func() time.Duration { return time.Since(started) },
+	return verify.New(a.DB, a.Tokens, a.Tenants, a.SignIn.System("verify"), clocks,
 		verify.Options{Size: t.CacheSize, Lifetime: t.CacheLifetime, Silence: t.Silence, Loads: max(1, a.Settings.Database.MaxConnections-2)})
 }
 

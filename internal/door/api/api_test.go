@@ -111,7 +111,7 @@ func each(t *testing.T, fn func(t *testing.T, c caller)) {
 		catalog := locale.New()
 		main := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		started := time.Now()
-		verifier := verify.New(db, tokens, tenants, in.System("verify"), clock, func() time.Duration { return time.Since(started) },
+		verifier := verify.New(db, tokens, tenants, in.System("verify"), func() (time.Time, time.Duration) { return clock(), time.Since(started) },
 			verify.Options{Size: 1000, Lifetime: time.Minute, Silence: 5 * time.Second, Loads: 4})
 		watch(t, verifier)
 		door := api.New(api.Deps{

@@ -1,10 +1,6 @@
 package verify
 
-import (
-	"time"
-
-	"github.com/tenantry/tenantry"
-)
+import "time"
 
 // steady is time that never goes back: the wall's, or where the wall stood at the
 // start plus what has elapsed since, whichever is later. A clock that is set back
@@ -12,18 +8,25 @@ import (
 // lasts, because refusing is the safer mistake, and forgotten when it is set
 // right again.
 type steady struct {
-	wall    tenantry.Clock
-	elapsed func() time.Duration // since the process started, of a clock that nobody sets
-	start   time.Time
-	begun   time.Duration
+	read  Clocks
+	start time.Time
+	begun time.Duration
 }
 
-func newSteady(wall tenantry.Clock, elapsed func() time.Duration) steady {
-	return steady{wall: wall, elapsed: elapsed, start: wall(), begun: elapsed()}
+// Clocks tells the time by the wall, and how much has elapsed by a clock that nobody
+// sets. It is one function because it is asked in every verification, and reading
+// the hardware twice for one instant would be a tenth of that.
+type Clocks func() (wall time.Time, elapsed time.Duration)
+
+func newSteady(read Clocks) steady {
+	s := steady{read: read}
+	s.start, s.begun = read()
+	s.start = s.start.Round(0) // or instants of time.Now would be compared by what has elapsed, and not by the wall
+	return s
 }
 
 func (s *steady) now() (time.Time, time.Duration) {
-	now, elapsed := s.wall(), s.elapsed()
+	now, elapsed := s.read()
 	if least := s.start.Add(elapsed - s.begun); now.Before(least) {
 		return least, elapsed
 	}

@@ -110,8 +110,8 @@ type Flow struct {
 
 // New makes a flow. system is the scope of the program's own work. Until Watch has
 // run it looks every token up.
-func New(db *sqldb.DB, tokens *token.Service, tenants *tenant.Service, system tenantry.Scope, clock tenantry.Clock, elapsed func() time.Duration, o Options) *Flow {
-	f := &Flow{db: db, tokens: tokens, tenants: tenants, system: system, clock: newSteady(clock, elapsed), options: o,
+func New(db *sqldb.DB, tokens *token.Service, tenants *tenant.Service, system tenantry.Scope, clocks Clocks, o Options) *Flow {
+	f := &Flow{db: db, tokens: tokens, tenants: tenants, system: system, clock: newSteady(clocks), options: o,
 		shapes: tokens.Settings(), memory: newMemory(o.Size), failures: newFailures()}
 	f.loads.slots = make(chan struct{}, max(o.Loads, 1))
 	db.Subscribe(tenantry.ChangedChannel, f.forget)

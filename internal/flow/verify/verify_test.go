@@ -51,7 +51,8 @@ func deaf(t *testing.T, h apptest.House, o verify.Options) node {
 	if o.Size == 0 {
 		o = verify.Options{Size: 1000, Lifetime: time.Minute, Silence: 5 * time.Second, Loads: 4}
 	}
-	n.Flow = verify.New(h.DB, h.Tokens, h.Tenants, h.SignIn.System("verify"), h.Now, func() time.Duration { return time.Duration(n.elapsed.Load()) }, o)
+	n.Flow = verify.New(h.DB, h.Tokens, h.Tenants, h.SignIn.System("verify"),
+		func() (time.Time, time.Duration) { return h.Now(), time.Duration(n.elapsed.Load()) }, o)
 	return n
 }
 
