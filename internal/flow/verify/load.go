@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"time"
+	"unique"
 
 	"golang.org/x/sync/singleflight"
 
@@ -54,7 +55,7 @@ func (f *Flow) load(ctx context.Context, d token.Digest) (*entry, error) {
 			}
 			// Whoever joined a look-up that began before a change must not get what it
 			// read; the change was complete before they asked.
-			if e.stands() {
+			if f.memory.stands(e) {
 				return e, nil
 			}
 			f.loads.flights.Forget(string(d[:]))
@@ -70,11 +71,11 @@ func (f *Flow) lookUp(ctx context.Context, d token.Digest) (*entry, error) {
 	if err != nil || e == nil {
 		if err == nil {
 			_, elapsed := f.clock.now()
-			f.memory.absent.Set(d, elapsed)
+			f.memory.nobodys(d, elapsed)
 		}
 		return e, err
 	}
-	if first != nil && e.code == Valid {
+	if first != nil && e.terms.code == Valid {
 		// From here on the older version is dead, before anybody is told that the
 		// newer one is valid.
 		if err := f.tokens.Begin(ctx, *first); err != nil {
@@ -121,35 +122,38 @@ func (f *Flow) read(ctx context.Context, d token.Digest) (e *entry, first *token
 		if err != nil {
 			return nil, nil, err
 		}
-		e.tenant = e.standing.share(describe(t))
+		e.tenant = e.tenant.standing.share(describe(t))
 	}
 	return e, first, err
 }
 
 func (f *Flow) entry(h token.Held, t tenant.Tenant, epoch uint64, elapsed time.Duration) *entry {
-	s := f.memory.of(h.Tenant)
-	return &entry{
-		digest: h.Digest, tenant: s.share(describe(t)), token: h.Token, version: h.Version, kind: h.Kind,
-		code: codeOf(h, t.Status), reason: h.Reason, retiring: h.State == token.Retiring, scopes: h.Scopes, addresses: h.Addresses, until: h.Until,
-		memory: f.memory, standing: s, epoch: epoch, readAt: elapsed,
+	e := &entry{digest: h.Digest, tenant: f.memory.of(h.Tenant).share(describe(t)), token: h.Token, version: int32(h.Version),
+		terms: f.memory.termsOf(h, t.Status), epoch: epoch, readAt: elapsed}
+	if !h.Until.IsZero() {
+		e.until = h.Until.UnixMicro()
 	}
+	return e
 }
 
+// describe takes the name of the model from among those that are in use, which are
+// few.
 func describe(t tenant.Tenant) Tenant {
-	return Tenant{Key: t.Key, ID: t.ID, Name: t.Name, Model: t.Model, MaxAgents: t.MaxAgents, MaxDocuments: t.MaxDocuments, MaxStorageMB: t.MaxStorageMB, status: t.Status}
+	return Tenant{Key: t.Key, ID: t.ID, Name: t.Name, Model: unique.Make(t.Model).Value(), MaxAgents: t.MaxAgents, MaxDocuments: t.MaxDocuments, MaxStorageMB: t.MaxStorageMB,
+		status: unique.Make(t.Status)}
 }
 
 // refresh looks up an answer anew that is in use and will soon be too old, so that
 // nobody has to wait for that.
 func (f *Flow) refresh(d token.Digest, e *entry) {
-	if !e.renewing.CompareAndSwap(false, true) {
+	if e.marks.Or(renewing)&renewing != 0 {
 		return
 	}
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if _, err := f.load(ctx, d); err != nil {
-			e.renewing.Store(false) // another one may try; until it is too old the answer stands
+			e.marks.And(^renewing) // another one may try; until it is too old the answer stands
 		}
 	}()
 }

@@ -2,13 +2,13 @@ package verify
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/maypok86/otter/v2"
-
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 )
 
@@ -17,8 +17,9 @@ import (
 // worth nothing from that instant. So a reading that is still under way when a
 // token is revoked cannot bring the old answer back.
 type memory struct {
-	answers *otter.Cache[token.Digest, *entry]
-	absent  *otter.Cache[token.Digest, time.Duration] // nobody's, when that was found
+	answers *table
+	absent  *table                // nobody's, and when that was found
+	usual   map[token.Kind]*terms // of a token without any peculiarity
 
 	changes   atomic.Uint64 // counts changes of any tenant
 	flushed   atomic.Uint64 // … and where that count stood when everything was forgotten
@@ -30,32 +31,50 @@ type memory struct {
 // standing is what the answers about one tenant share.
 type standing struct {
 	epoch  atomic.Uint64 // memory.changes when the tenant last changed
-	tenant atomic.Pointer[Tenant]
+	tenant atomic.Pointer[described]
 }
 
-// entry is an answer. All but what it counts is fixed. What nearly every
-// verification reads stands together: among a million entries none is in the
-// processor's cache.
+// described is a tenant as it was when an answer was read.
+type described struct {
+	Tenant
+	standing *standing
+}
+
+// entry is an answer. All but what it counts is fixed. It is two cache lines, one
+// behind the other: among a million entries none is in the processor's cache, and
+// what is rare is elsewhere for that reason.
 type entry struct {
-	settled   atomic.Uint64 // memory.settled when the answer was last found to stand
-	memory    *memory
-	readAt    time.Duration // elapsed
-	until     time.Time
-	uses      uses
-	retiring  bool
-	renewing  atomic.Bool // it is being looked up again
+	digest  token.Digest
+	settled atomic.Uint64 // memory.settled when the answer was last found to stand
+	uses    uses
+	marks   atomic.Uint32
+	version int32 // one a second would do for a lifetime
+
+	readAt time.Duration // elapsed
+	until  int64         // Unix microseconds, as databases keep instants; zero is for ever
+	terms  *terms
+	tenant *described
+	token  tenantry.TokenID
+	epoch  uint64 // memory.changes before the reading began
+	next   *entry // of those that were used; see ledger
+}
+
+// What may be marked of an entry.
+const (
+	visited  = uint32(1) << iota // asked for since the table last searched for one to drop
+	renewing                     // it is being looked up again
+)
+
+// terms are what holds for many tokens alike. Most tokens have those that are usual
+// for their kind; any other has terms of its own.
+type terms struct {
 	code      Code
-	tenant    *Tenant
-	token     tenantry.TokenID
-	version   int64
+	reason    token.Reason
 	kind      token.Kind
 	scopes    []string
 	addresses []netip.Prefix
-	reason    token.Reason
-
-	digest   token.Digest
-	standing *standing
-	epoch    uint64 // memory.changes before the reading began
+	retiring  bool
+	from      atomic.Pointer[netip.Addr] // of one that retires: where it was last used
 }
 
 // few bounds what is remembered of texts that are nobody's: strangers choose
@@ -66,37 +85,37 @@ const (
 )
 
 func newMemory(size int) *memory {
-	return &memory{
-		answers:   otter.Must(&otter.Options[token.Digest, *entry]{MaximumSize: max(size, 1)}),
-		absent:    otter.Must(&otter.Options[token.Digest, time.Duration]{MaximumSize: few}),
-		standings: map[tenantry.TenantKey]*standing{},
+	m := &memory{answers: newTable(size), absent: newTable(few), usual: map[token.Kind]*terms{}, standings: map[tenantry.TenantKey]*standing{}}
+	for _, kind := range token.Kinds() {
+		m.usual[kind] = &terms{code: Valid, kind: kind, scopes: kind.Scopes()}
 	}
-}
-
-func (m *memory) find(d token.Digest) *entry {
-	e, _ := m.answers.GetIfPresent(d)
-	return e
+	return m
 }
 
 // lately tells whether a digest was nobody's a moment ago.
-func (m *memory) lately(d token.Digest, elapsed time.Duration) bool {
-	at, there := m.absent.GetIfPresent(d)
-	return there && elapsed-at < brief
+func (m *memory) lately(d *token.Digest, elapsed time.Duration) bool {
+	e := m.absent.find(d)
+	return e != nil && elapsed-e.readAt < brief
+}
+
+// nobodys remembers for a moment that a digest is nobody's.
+func (m *memory) nobodys(d token.Digest, elapsed time.Duration) {
+	m.absent.put(&entry{digest: d, readAt: elapsed})
 }
 
 // current tells whether an answer may still be given.
-func (e *entry) current(now time.Time, elapsed, lifetime time.Duration) bool {
-	return e.stands() && elapsed-e.readAt < lifetime && (e.until.IsZero() || now.Before(e.until))
+func (m *memory) current(e *entry, now time.Time, elapsed, lifetime time.Duration) bool {
+	return m.stands(e) && elapsed-e.readAt < lifetime && (e.until == 0 || now.UnixMicro() < e.until)
 }
 
 // stands tells whether nothing of the tenant has changed since the answer was
 // read. While nothing of anybody has, that takes no look at the tenant.
-func (e *entry) stands() bool {
-	settled := e.memory.settled.Load() // before what it says is looked at
+func (m *memory) stands(e *entry) bool {
+	settled := m.settled.Load() // before what it says is looked at
 	if e.settled.Load() == settled {
 		return true
 	}
-	if e.standing.epoch.Load() > e.epoch || e.memory.flushed.Load() > e.epoch {
+	if e.tenant.standing.epoch.Load() > e.epoch || m.flushed.Load() > e.epoch {
 		return false
 	}
 	e.settled.Store(settled)
@@ -105,8 +124,8 @@ func (e *entry) stands() bool {
 
 // keep remembers an answer unless it is out of date already.
 func (m *memory) keep(e *entry) {
-	if e.stands() {
-		m.answers.Set(e.digest, e)
+	if m.stands(e) {
+		m.answers.put(e)
 	}
 }
 
@@ -128,10 +147,10 @@ func (m *memory) of(key tenantry.TenantKey) *standing {
 }
 
 // tenants are those of which something is remembered, as they were when it was read.
-func (m *memory) tenants() map[tenantry.TenantKey]*Tenant {
+func (m *memory) tenants() map[tenantry.TenantKey]*described {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	all := make(map[tenantry.TenantKey]*Tenant, len(m.standings))
+	all := make(map[tenantry.TenantKey]*described, len(m.standings))
 	for key, s := range m.standings {
 		if t := s.tenant.Load(); t != nil {
 			all[key] = t
@@ -153,8 +172,8 @@ func (m *memory) change(keys []tenantry.TenantKey) {
 func (m *memory) flush() {
 	raise(&m.flushed, m.changes.Add(1))
 	m.settled.Add(1)
-	m.answers.InvalidateAll()
-	m.absent.InvalidateAll()
+	m.answers.clear()
+	m.absent.clear()
 }
 
 func raise(a *atomic.Uint64, n uint64) {
@@ -167,10 +186,20 @@ func raise(a *atomic.Uint64, n uint64) {
 }
 
 // share lets the answers about a tenant hold one description of it.
-func (s *standing) share(t Tenant) *Tenant {
-	if old := s.tenant.Load(); old != nil && *old == t {
+func (s *standing) share(t Tenant) *described {
+	if old := s.tenant.Load(); old != nil && old.Tenant == t {
 		return old
 	}
-	s.tenant.Store(&t)
-	return &t
+	d := &described{Tenant: t, standing: s}
+	s.tenant.Store(d)
+	return d
+}
+
+// termsOf are the usual ones where nothing is peculiar.
+func (m *memory) termsOf(h token.Held, status tenant.Status) *terms {
+	code := codeOf(h, status)
+	if u := m.usual[h.Kind]; u != nil && code == u.code && h.State == token.Active && h.Reason == "" && len(h.Addresses) == 0 && slices.Equal(h.Scopes, u.scopes) {
+		return u
+	}
+	return &terms{code: code, reason: h.Reason, kind: h.Kind, scopes: h.Scopes, addresses: h.Addresses, retiring: h.State == token.Retiring}
 }

@@ -10,21 +10,21 @@ import (
 func TestAnAnswerStandsUntilItsTenantChanges(t *testing.T) {
 	m := newMemory(10)
 	read := func(key tenantry.TenantKey) *entry {
-		return &entry{memory: m, standing: m.of(key), epoch: m.changes.Load()}
+		return &entry{tenant: m.of(key).share(Tenant{Key: key}), epoch: m.changes.Load()}
 	}
 	one, other := read(1), read(2)
-	if !one.stands() || !other.stands() {
+	if !m.stands(one) || !m.stands(other) {
 		t.Error("an answer does not stand though nothing changed")
 	}
 	m.change([]tenantry.TenantKey{1})
-	if one.stands() || !other.stands() {
-		t.Errorf("after a change: of its tenant %v, of another %v", one.stands(), other.stands())
+	if m.stands(one) || !m.stands(other) {
+		t.Errorf("after a change: of its tenant %v, of another %v", m.stands(one), m.stands(other))
 	}
-	if again := read(1); !again.stands() {
+	if again := read(1); !m.stands(again) {
 		t.Error("an answer that was read after the change does not stand")
 	}
 	m.flush()
-	if other.stands() {
+	if m.stands(other) {
 		t.Error("an answer stands after everything was forgotten")
 	}
 }
@@ -34,21 +34,21 @@ func TestAnAnswerStandsUntilItsTenantChanges(t *testing.T) {
 func TestNoAnswerStandsOnceAChangeIsComplete(t *testing.T) {
 	m := newMemory(10)
 	for range 20_000 {
-		e := &entry{memory: m, standing: m.of(1), epoch: m.changes.Load()}
+		e := &entry{tenant: m.of(1).share(Tenant{Key: 1}), epoch: m.changes.Load()}
 		var looking sync.WaitGroup
 		for range 2 {
 			looking.Go(func() {
-				for e.stands() {
+				for m.stands(e) {
 				}
 			})
 		}
 		looking.Go(func() { m.change([]tenantry.TenantKey{2}) })
 		m.change([]tenantry.TenantKey{1})
-		if e.stands() {
+		if m.stands(e) {
 			t.Fatal("an answer stands after its tenant changed")
 		}
 		looking.Wait()
-		if e.stands() {
+		if m.stands(e) {
 			t.Fatal("an answer stands again")
 		}
 	}

@@ -13,14 +13,13 @@ import (
 // database. It is part of the answer, so that counting costs no look-up, and
 // links those that have been used, so that noting costs no search.
 type uses struct {
-	times   atomic.Int64
-	last    atomic.Int64 // Unix nanoseconds
-	address atomic.Pointer[netip.Addr]
-	next    *entry // of the ledger's shard; written only by whoever made times 1
+	times atomic.Int64
+	last  atomic.Int64 // Unix nanoseconds
 }
 
-// ledger lists the answers that have been given, in shards so that processors do
-// not wait for each other.
+// ledger lists the answers that have been given, each linked to the next, in shards
+// so that processors do not wait for each other. The link is written only by whoever
+// counts the first use.
 type ledger struct {
 	shards [16]struct {
 		head atomic.Pointer[entry]
@@ -33,10 +32,10 @@ type ledger struct {
 func (l *ledger) note(e *entry, now time.Time, from netip.Addr) {
 	u := &e.uses
 	u.last.Store(now.UnixNano())
-	if e.retiring && from.IsValid() {
-		if old := u.address.Load(); old == nil || *old != from {
+	if e.terms.retiring && from.IsValid() {
+		if old := e.terms.from.Load(); old == nil || *old != from {
 			address := from
-			u.address.Store(&address)
+			e.terms.from.Store(&address)
 		}
 	}
 	if u.times.Add(1) != 1 {
@@ -45,7 +44,7 @@ func (l *ledger) note(e *entry, now time.Time, from netip.Addr) {
 	head := &l.shards[e.digest[0]&15].head
 	for {
 		old := head.Load()
-		u.next = old
+		e.next = old
 		if head.CompareAndSwap(old, e) {
 			return
 		}
@@ -56,9 +55,10 @@ func (l *ledger) note(e *entry, now time.Time, from netip.Addr) {
 func (l *ledger) take() (all []token.Use) {
 	for i := range l.shards {
 		for e := l.shards[i].head.Swap(nil); e != nil; {
-			next := e.uses.next // before it may be noted again
-			last, address := e.uses.last.Load(), e.uses.address.Load()
-			u := token.Use{Tenant: e.tenant.Key, Token: e.token, Version: e.version, Times: e.uses.times.Swap(0), Last: time.Unix(0, last)}
+			next := e.next // before it may be noted again
+			e.next = nil   // or what is used once would hold what has long been forgotten
+			last, address := e.uses.last.Load(), e.terms.from.Load()
+			u := token.Use{Tenant: e.tenant.Key, Token: e.token, Version: int64(e.version), Times: e.uses.times.Swap(0), Last: time.Unix(0, last)}
 			if address != nil {
 				u.Address = *address
 			}
@@ -116,7 +116,7 @@ func (m *misuses) note(e *entry, now time.Time, from netip.Addr) {
 	if !there && len(m.all) >= mostMisuses {
 		return
 	}
-	u.Tenant, u.Token, u.Version = e.tenant.Key, e.token, e.version
+	u.Tenant, u.Token, u.Version = e.tenant.Key, e.token, int64(e.version)
 	u.Times++
 	u.Last, u.Address = now, from
 	m.all[e] = u

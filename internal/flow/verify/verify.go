@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
@@ -56,7 +57,7 @@ type Tenant struct {
 	MaxAgents    int64
 	MaxDocuments int64
 	MaxStorageMB int64
-	status       tenant.Status
+	status       unique.Handle[tenant.Status] // compared only
 }
 
 // Question is what somebody asks of a token besides whether it is one; zero values
@@ -137,7 +138,7 @@ func (f *Flow) Verify(ctx context.Context, presented string, q Question) (Verdic
 	}
 	remembered := !q.Authoritative && f.hearing.fresh(elapsed, f.options.Silence)
 	if remembered {
-		if e := f.memory.find(digest); e != nil && e.current(now, elapsed, f.options.Lifetime) {
+		if e := f.memory.answers.find(&digest); e != nil && f.memory.current(e, now, elapsed, f.options.Lifetime) {
 			if elapsed-e.readAt > f.options.Lifetime/2 {
 				f.refresh(digest, e)
 			}
@@ -147,7 +148,7 @@ func (f *Flow) Verify(ctx context.Context, presented string, q Question) (Verdic
 			return v, nil
 		}
 	}
-	if remembered && f.memory.lately(digest, elapsed) {
+	if remembered && f.memory.lately(&digest, elapsed) {
 		f.failed(q, elapsed)
 		return Verdict{Code: NotFound, Hit: true}, nil
 	}
@@ -205,13 +206,17 @@ func (e *entry) judge(q *Question) Verdict {
 	if !q.Tenant.IsZero() && q.Tenant != e.tenant.ID {
 		return Verdict{Code: NotFound}
 	}
-	v := Verdict{Code: e.code, Reason: e.reason, Tenant: e.tenant, Token: e.token, Kind: e.kind, Version: e.version, Permissions: e.scopes, ExpiresAt: e.until}
+	t := e.terms
+	v := Verdict{Code: t.code, Reason: t.reason, Tenant: &e.tenant.Tenant, Token: e.token, Kind: t.kind, Version: int64(e.version), Permissions: t.scopes}
+	if e.until != 0 {
+		v.ExpiresAt = time.UnixMicro(e.until).UTC()
+	}
 	if v.Code != Valid {
 		return v
 	}
-	if q.Kind != "" && q.Kind != e.kind ||
-		q.Permission != "" && !slices.Contains(e.scopes, q.Permission) ||
-		len(e.addresses) > 0 && !slices.ContainsFunc(e.addresses, func(p netip.Prefix) bool { return p.Contains(q.From.Unmap()) }) {
+	if q.Kind != "" && q.Kind != t.kind ||
+		q.Permission != "" && !slices.Contains(t.scopes, q.Permission) ||
+		len(t.addresses) > 0 && !slices.ContainsFunc(t.addresses, func(p netip.Prefix) bool { return p.Contains(q.From.Unmap()) }) {
 		v.Code = Forbidden
 	}
 	return v

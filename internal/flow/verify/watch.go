@@ -154,7 +154,7 @@ func (f *Flow) Recheck(ctx context.Context) (different int, err error) {
 		}
 		var changed []tenantry.TenantKey
 		for _, t := range page {
-			if old := remembered[t.Key]; old != nil && *old != describe(t) {
+			if old := remembered[t.Key]; old != nil && old.Tenant != describe(t) {
 				changed = append(changed, t.Key)
 			}
 			delete(remembered, t.Key)
@@ -175,5 +175,5 @@ func (f *Flow) Recheck(ctx context.Context) (different int, err error) {
 	}
 }
 
-// Remembered is about how many answers are remembered.
-func (f *Flow) Remembered() int { return f.memory.answers.EstimatedSize() }
+// Remembered is how many answers are remembered.
+func (f *Flow) Remembered() int { return f.memory.answers.len() }
