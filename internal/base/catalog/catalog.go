@@ -14,12 +14,17 @@ import (
 
 // Catalog is what there is in one database: on PostgreSQL in the current
 // schema. Everything is sorted by name, so that equal databases are equal
-// values. Grants, comments, statistics and storage parameters are not read.
+// values. Statistics and storage parameters are not read; sequences, types,
+// comments and grants only by ReadWhole.
 type Catalog struct {
 	Engine    sqldb.Engine
 	Tables    []Table
 	Views     []View
 	Functions []Function // PostgreSQL only
+	Sequences []Sequence `json:",omitempty"`
+	Types     []Type     `json:",omitempty"`
+	Comments  []Comment  `json:",omitempty"`
+	Grants    []Grant    `json:",omitempty"`
 }
 
 // Table is one table and all that belongs to it.
@@ -93,7 +98,10 @@ type Policy struct{ Name, Definition string }
 type RowSecurity struct{ Enabled, Forced bool }
 
 // View is a view; a materialised one and a view's options show in Definition.
-type View struct{ Name, Definition string }
+type View struct {
+	Name, Definition string
+	Triggers         []Trigger `json:",omitempty"` // INSTEAD OF …
+}
 
 // Function is a function or procedure. Name includes the types of its
 // arguments.
@@ -102,7 +110,7 @@ type Function struct{ Name, Definition string }
 // Read reads the catalogue of the database that tx is on.
 func Read(ctx context.Context, tx *sqldb.Tx) (Catalog, error) {
 	c := Catalog{Engine: tx.Engine()}
-	b := builder{catalog: &c, tables: map[string]*Table{}}
+	b := builder{catalog: &c, tables: map[string]*Table{}, onViews: map[string][]Trigger{}}
 	read := readSQLite
 	if c.Engine == sqldb.Postgres {
 		read = readPostgres
@@ -137,10 +145,51 @@ func (c Catalog) Only(wanted func(table string) bool) Catalog {
 	return some
 }
 
+// Without returns the catalogue without some of the tables and what is said of
+// them, their sequences and their columns.
+func (c Catalog) Without(tables []string) Catalog {
+	left := c
+	left.Tables, left.Comments, left.Grants = nil, nil, nil
+	for _, t := range c.Tables {
+		if !slices.Contains(tables, t.Name) {
+			left.Tables = append(left.Tables, t)
+		}
+	}
+	isTheirs := func(on string) bool {
+		for _, t := range tables {
+			if strings.HasSuffix(on, " "+t) || strings.Contains(on, " "+t+".") || strings.HasSuffix(on, " "+t+"_id_seq") || strings.HasSuffix(on, " "+t+"_pkey") {
+				return true
+			}
+		}
+		return false
+	}
+	for _, n := range c.Comments {
+		if !isTheirs(n.On) {
+			left.Comments = append(left.Comments, n)
+		}
+	}
+	for _, g := range c.Grants {
+		if !isTheirs(g.On) {
+			left.Grants = append(left.Grants, g)
+		}
+	}
+	return left
+}
+
 // builder gathers rows that arrive by sort of object into tables.
 type builder struct {
 	catalog *Catalog
 	tables  map[string]*Table
+	onViews map[string][]Trigger
+}
+
+// trigger files a trigger under its table or view.
+func (b *builder) trigger(on string, t Trigger) {
+	if table := b.tables[on]; table != nil {
+		table.Triggers = append(table.Triggers, t)
+	} else {
+		b.onViews[on] = append(b.onViews[on], t)
+	}
 }
 
 // table returns the table under construction; rows of tables that appeared
@@ -163,6 +212,10 @@ func (b *builder) finish() {
 		slices.SortFunc(t.Triggers, func(a, b Trigger) int { return strings.Compare(a.Name, b.Name) })
 		slices.SortFunc(t.Policies, func(a, b Policy) int { return strings.Compare(a.Name, b.Name) })
 		b.catalog.Tables = append(b.catalog.Tables, *t)
+	}
+	for i, v := range b.catalog.Views {
+		b.catalog.Views[i].Triggers = b.onViews[v.Name]
+		slices.SortFunc(b.catalog.Views[i].Triggers, func(a, b Trigger) int { return strings.Compare(a.Name, b.Name) })
 	}
 	slices.SortFunc(b.catalog.Tables, func(a, b Table) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(b.catalog.Views, func(a, b View) int { return strings.Compare(a.Name, b.Name) })

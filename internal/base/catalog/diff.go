@@ -57,8 +57,24 @@ func Diff(want, got Catalog) []Difference {
 	}
 	match(&found, "view ", want.Views, got.Views,
 		func(v View) string { return v.Name }, func(v View) string { return v.Definition })
+	for _, w := range want.Views {
+		for _, g := range got.Views {
+			if w.Name == g.Name {
+				match(&found, "view "+w.Name+" trigger ", w.Triggers, g.Triggers,
+					func(t Trigger) string { return t.Name }, func(t Trigger) string { return t.Definition })
+			}
+		}
+	}
 	match(&found, "function ", want.Functions, got.Functions,
 		func(f Function) string { return f.Name }, func(f Function) string { return f.Definition })
+	match(&found, "sequence ", want.Sequences, got.Sequences,
+		func(s Sequence) string { return s.Name }, func(s Sequence) string { return s.Definition })
+	match(&found, "type ", want.Types, got.Types,
+		func(t Type) string { return t.Name }, func(t Type) string { return t.Kind + " " + t.Definition })
+	match(&found, "comment on ", want.Comments, got.Comments,
+		func(n Comment) string { return n.On }, func(n Comment) string { return n.Text })
+	match(&found, "grant on ", want.Grants, got.Grants,
+		func(g Grant) string { return g.On + " to " + g.To }, func(g Grant) string { return g.Rights })
 	return found
 }
 

@@ -152,7 +152,7 @@ SELECT c.relname::text, g.tgname::text,
        pg_get_triggerdef(g.oid, true) || CASE g.tgenabled WHEN 'O' THEN '' WHEN 'D' THEN ' DISABLED' ELSE ' ENABLED ' || g.tgenabled::text END
 FROM pg_trigger g
 JOIN pg_class c ON c.oid = g.tgrelid
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT g.tgisinternal`
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT g.tgisinternal`
 
 func scanTrigger(b *builder, r *sqldb.Rows) error {
 	var table string
@@ -160,8 +160,7 @@ func scanTrigger(b *builder, r *sqldb.Rows) error {
 	if err := r.Scan(&table, &g.Name, &g.Definition); err != nil {
 		return err
 	}
-	t := b.table(table)
-	t.Triggers = append(t.Triggers, g)
+	b.trigger(table, g)
 	return nil
 }
 

@@ -29,10 +29,9 @@ func readSQLite(ctx context.Context, tx *sqldb.Tx, b *builder) error {
 				texts[name] = d
 				b.tables[name] = &Table{Name: name, Options: d.options, Constraints: d.checks}
 			case "view":
-				b.catalog.Views = append(b.catalog.Views, View{name, render(tokenize(text))})
+				b.catalog.Views = append(b.catalog.Views, View{Name: name, Definition: render(tokenize(text))})
 			case "trigger":
-				t := b.table(table)
-				t.Triggers = append(t.Triggers, Trigger{name, render(tokenize(text))})
+				b.trigger(table, Trigger{name, render(tokenize(text))})
 			}
 			return nil
 		})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tenantry/tenantry/internal/base/sqldb"
+	"github.com/tenantry/tenantry/internal/base/sqltext"
 )
 
 // Load reads the migration files of a tree for one engine and adds migrations
@@ -16,6 +17,8 @@ import (
 // <app>/<name>.sqlite.sql and <app>/<name>.postgres.sql. Its directives:
 //
 //	-- +depends app.name …
+//	-- +replaces app.name …        it is these, squashed
+//	-- +atomic false               its statements are run one by one, outside of a transaction
 //	-- +operation Create model TenantModel
 //	-- +up
 //	CREATE TABLE …;
@@ -25,6 +28,19 @@ import (
 // A statement ends with a semicolon at the end of a line. The error is a defect
 // of the files: it names file and line.
 func Load(tree fs.FS, engine sqldb.Engine, inGo ...Migration) (*Graph, error) {
+	all, err := Read(tree, engine)
+	if err != nil {
+		return nil, err
+	}
+	return NewGraph(append(all, inGo...))
+}
+
+// Schema is the name of the files beside an app's migrations that say what its
+// schema should be, which are no migrations.
+const Schema = "schema"
+
+// Read reads the migration files of a tree, for one engine.
+func Read(tree fs.FS, engine sqldb.Engine) ([]Migration, error) {
 	files, err := fs.Glob(tree, "*/*.sql")
 	if err != nil {
 		return nil, err
@@ -32,7 +48,7 @@ func Load(tree fs.FS, engine sqldb.Engine, inGo ...Migration) (*Graph, error) {
 	var all []Migration
 	for _, file := range files {
 		name, mine := nameFor(engine, path.Base(file))
-		if !mine {
+		if !mine || name == Schema {
 			continue
 		}
 		text, err := fs.ReadFile(tree, file)
@@ -43,9 +59,10 @@ func Load(tree fs.FS, engine sqldb.Engine, inGo ...Migration) (*Graph, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s:%w", file, err)
 		}
+		m.File, m.Text = file, string(text)
 		all = append(all, m)
 	}
-	return NewGraph(append(all, inGo...))
+	return all, nil
 }
 
 // nameFor strips what the file name says about the engine, and tells whether
@@ -64,6 +81,7 @@ func parse(key Key, text string) (Migration, error) {
 	sum := sha256.Sum256([]byte(text))
 	m := Migration{Key: key, Sum: hex.EncodeToString(sum[:])}
 	var into *[]string
+	var lines *[]int
 	var statement strings.Builder
 	for i, line := range strings.Split(text, "\n") {
 		fail := func(what string) error { return fmt.Errorf("%d: %s: %s", i+1, what, line) }
@@ -78,8 +96,12 @@ func parse(key Key, text string) (Migration, error) {
 			if statement.Len() == 0 && (strings.TrimSpace(line) == "" || strings.HasPrefix(line, "--")) {
 				continue
 			}
+			if statement.Len() == 0 {
+				*lines = append(*lines, i+1)
+			}
 			statement.WriteString(line)
-			if text := statement.String(); strings.HasSuffix(strings.TrimRight(line, " \t\r"), ";") && balanced(text) {
+			// Semicolons inside of a function's or trigger's body do not end it.
+			if text := statement.String(); strings.HasSuffix(strings.TrimRight(line, " \t\r"), ";") && sqltext.Complete(text) {
 				*into = append(*into, strings.TrimSpace(text))
 				statement.Reset()
 			} else {
@@ -92,13 +114,21 @@ func parse(key Key, text string) (Migration, error) {
 		}
 		verb, rest, _ := strings.Cut(strings.TrimSpace(directive), " ")
 		switch verb {
-		case "depends":
+		case "depends", "replaces":
 			for _, d := range strings.Fields(rest) {
 				app, name, ok := strings.Cut(d, ".")
-				if !ok {
+				switch {
+				case !ok:
 					return m, fail("a dependency is app.name")
+				case verb == "depends":
+					m.Depends = append(m.Depends, Key{app, name})
+				default:
+					m.Replaces = append(m.Replaces, Key{app, name})
 				}
-				m.Depends = append(m.Depends, Key{app, name})
+			}
+		case "atomic":
+			if m.NotAtomic = rest == "false"; !m.NotAtomic {
+				return m, fail("atomic is false or is not said")
 			}
 		case "operation":
 			m.Operations = append(m.Operations, Operation{Describe: rest})
@@ -107,9 +137,10 @@ func parse(key Key, text string) (Migration, error) {
 			if len(m.Operations) == 0 {
 				return m, fail("up and down belong to an operation")
 			}
-			into = &m.Operations[len(m.Operations)-1].Up
+			o := &m.Operations[len(m.Operations)-1]
+			into, lines = &o.Up, &o.UpLines
 			if verb == "down" {
-				into = &m.Operations[len(m.Operations)-1].Down
+				into, lines = &o.Down, &o.DownLines
 			}
 		default:
 			return m, fail("unknown directive")
@@ -120,7 +151,3 @@ func parse(key Key, text string) (Migration, error) {
 	}
 	return m, nil
 }
-
-// balanced tells whether every $tag$ of a function body is closed, so that the
-// semicolons inside one do not end the statement.
-func balanced(statement string) bool { return strings.Count(statement, "$$")%2 == 0 }

@@ -19,6 +19,15 @@ type Migration struct {
 	Key
 	Depends    []Key
 	Operations []Operation
+	// Replaces are the migrations that this one is when they are squashed: a
+	// database that has applied all of them has applied it.
+	Replaces []Key
+	// NotAtomic migrations run statement by statement, outside of a transaction,
+	// as CREATE INDEX CONCURRENTLY must. One that fails half-way leaves its first
+	// half behind, so each statement must bear being repeated.
+	NotAtomic bool
+	// File and Text are where it was read from; empty for one written in Go.
+	File, Text string
 	// Sum is the SHA-256, in hex, of what is run; a change of it after the
 	// migration was applied is refused.
 	Sum string
@@ -28,9 +37,11 @@ type Migration struct {
 // statements or the functions are set, or neither for an operation that only
 // Django's models see.
 type Operation struct {
-	Describe         string // as `migrate --plan` prints it: "Create model User"
-	Up, Down         []string
-	UpFunc, DownFunc Func
+	Describe string // as `migrate --plan` prints it: "Create model User"
+	Up, Down []string
+	// UpLines and DownLines are the lines of the file on which they begin.
+	UpLines, DownLines []int
+	UpFunc, DownFunc   Func
 }
 
 // Func is a step in Go, inside the migration's transaction.

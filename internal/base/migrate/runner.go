@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -229,6 +230,8 @@ func (r *Runner) take(ctx context.Context, l *lease, p Planned, request Request,
 		began := r.o.Clock()
 		watch(Event{Phase: Starting, Migration: p.Migration, Backwards: p.Backwards})
 		var fake bool
+		// On SQLite nothing is gained outside of a transaction.
+		outside := p.NotAtomic && r.db.Engine() == sqldb.Postgres
 		err := r.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
 			if err := r.setLockTimeout(ctx, tx); err != nil {
 				return err
@@ -238,6 +241,9 @@ func (r *Runner) take(ctx context.Context, l *lease, p Planned, request Request,
 			}
 			if fake, err = r.toFake(ctx, tx, p, request); err != nil {
 				return err
+			}
+			if !fake && outside {
+				return nil
 			}
 			if !fake {
 				g, err := newGuard(ctx, tx)
@@ -253,6 +259,9 @@ func (r *Runner) take(ctx context.Context, l *lease, p Planned, request Request,
 			}
 			return r.account(ctx, tx, p, fake, r.o.Clock().Sub(began))
 		})
+		if err == nil && outside && !fake {
+			err = r.outside(ctx, l, p, began, watch)
+		}
 		if err == nil {
 			watch(Event{Phase: finished(fake), Migration: p.Migration, Backwards: p.Backwards, Took: r.o.Clock().Sub(began)})
 			return nil
@@ -270,6 +279,51 @@ func (r *Runner) take(ctx context.Context, l *lease, p Planned, request Request,
 		}
 	}
 }
+
+// outside carries out a migration that is not atomic: its statements one by one,
+// then its record.
+func (r *Runner) outside(ctx context.Context, l *lease, p Planned, began time.Time, watch func(Event)) error {
+	for statement, o := range p.statements() {
+		if o.UpFunc != nil || o.DownFunc != nil {
+			return failed(p, o.Describe, errors.New("a step in Go needs a transaction"))
+		}
+		start := r.o.Clock()
+		if err := r.db.Outside(ctx, statement); err != nil {
+			return failed(p, statement, err)
+		}
+		watch(Event{Phase: Ran, Migration: p.Migration, Backwards: p.Backwards, Statement: statement, Took: r.o.Clock().Sub(start)})
+	}
+	return r.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := l.fence(ctx, tx); err != nil {
+			return err
+		}
+		return r.account(ctx, tx, p, false, r.o.Clock().Sub(began))
+	})
+}
+
+// statements yields what is to be run, in the right direction.
+func (p Planned) statements() iter.Seq2[string, Operation] {
+	return func(yield func(string, Operation) bool) {
+		operations := slices.Clone(p.Operations)
+		if p.Backwards {
+			slices.Reverse(operations)
+		}
+		for _, o := range operations {
+			statements := o.Up
+			if p.Backwards {
+				statements = o.Down
+			}
+			for _, s := range statements {
+				if !yield(s, o) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// concurrently is what cannot be rehearsed: it wants no transaction around it.
+var concurrently = regexp.MustCompile(`(?i)\b(CREATE|DROP|REINDEX)((\s+UNIQUE)?\s+(INDEX|TABLE))\s+CONCURRENTLY\b`)
 
 func finished(fake bool) Phase {
 	if fake {
@@ -307,6 +361,10 @@ func (r *Runner) operate(ctx context.Context, tx *sqldb.Tx, p Planned, watch fun
 		}
 		for _, statement := range statements {
 			began := r.o.Clock()
+			// Only a rehearsal comes here with a migration that is not atomic, or SQLite.
+			if p.NotAtomic {
+				statement = concurrently.ReplaceAllString(statement, "$1$2")
+			}
 			n, err := tx.Raw(ctx, statement)
 			if err != nil {
 				return failed(p, statement, err)

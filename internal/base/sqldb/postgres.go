@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // postgresDB is a pool of PostgreSQL connections. A transaction pooler may
@@ -63,6 +65,17 @@ func withDefaults(config *pgxpool.Config) {
 
 func (db *postgresDB) ping(ctx context.Context) error { return db.pool.Ping(ctx) }
 func (db *postgresDB) close()                         { db.pool.Close() }
+
+func (db *postgresDB) outside(ctx context.Context, statement string) error {
+	_, err := db.pool.Exec(ctx, statement, pgx.QueryExecModeExec)
+	return err
+}
+
+func (db *postgresDB) standard(fn func(db *sql.DB) error) error {
+	handle := stdlib.OpenDBFromPool(db.pool)
+	defer handle.Close()
+	return fn(handle)
+}
 
 func (db *postgresDB) begin(ctx context.Context, readOnly bool) (connection, error) {
 	options := pgx.TxOptions{}

@@ -7,6 +7,7 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -67,6 +68,8 @@ type DB struct {
 type backend interface {
 	begin(ctx context.Context, readOnly bool) (connection, error)
 	ping(ctx context.Context) error
+	outside(ctx context.Context, statement string) error
+	standard(fn func(db *sql.DB) error) error
 	close()
 }
 
@@ -173,6 +176,16 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return db.run(ctx, false, fn)
 }
+
+// Outside runs one statement as it stands and outside of any transaction, as the
+// few want that make a database or build an index without stopping writers.
+func (db *DB) Outside(ctx context.Context, statement string) error {
+	return meaning(db.backend.outside(ctx, statement))
+}
+
+// Standard hands the database, to be read, to a library that knows database/sql
+// only. The handle must not outlive fn.
+func (db *DB) Standard(fn func(db *sql.DB) error) error { return db.backend.standard(fn) }
 
 // Rehearse runs fn in a transaction that is rolled back whatever fn returns.
 func (db *DB) Rehearse(ctx context.Context, fn func(tx *Tx) error) error {

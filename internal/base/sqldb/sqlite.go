@@ -134,6 +134,13 @@ var registerFunctions = sync.OnceFunc(func() {
 		})
 })
 
+func (db *sqliteDB) outside(ctx context.Context, statement string) error {
+	_, err := db.writer.ExecContext(ctx, statement)
+	return err
+}
+
+func (db *sqliteDB) standard(fn func(db *sql.DB) error) error { return fn(db.reader) }
+
 func (db *sqliteDB) ping(ctx context.Context) error {
 	// Reading the schema makes SQLite look at the file; opening does not. The
 	// reader looks: the writer's first act is to switch to the write-ahead log,
