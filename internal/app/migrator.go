@@ -14,10 +14,6 @@ import (
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/base/version"
-	"github.com/tenantry/tenantry/internal/feature/tenant"
-	"github.com/tenantry/tenantry/internal/feature/token"
-	"github.com/tenantry/tenantry/internal/feature/user"
-	"github.com/tenantry/tenantry/migrations"
 )
 
 // Migrator is a runner on the product's migrations and the database it has open
@@ -35,7 +31,7 @@ func (p Program) Graph() (*migrate.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return migrate.Load(migrations.Files, engine, tenant.Migration(p.Random), user.Migration(p.Random), token.Migration(p.Random))
+	return p.graphFor(engine)
 }
 
 // Migrator opens the database for migrations. With sqldb.Create a missing SQLite

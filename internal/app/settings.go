@@ -87,8 +87,10 @@ type PasswordSettings struct {
 }
 
 type MigrationSettings struct {
-	Lease       time.Duration `koanf:"lease" default:"15s" doc:"how long a migrating process that was killed keeps others waiting"`
-	LockTimeout time.Duration `koanf:"lock_timeout" default:"5s" doc:"how long a migration waits for a lock on PostgreSQL before it tries again"`
+	Lease       time.Duration   `koanf:"lease" default:"15s" doc:"how long a migrating process that was killed keeps others waiting"`
+	LockTimeout time.Duration   `koanf:"lock_timeout" default:"5s" doc:"how long a migration waits for a lock on PostgreSQL before it tries again"`
+	Dir         string          `koanf:"dir" doc:"folder of your own apps' schemas and migrations; empty: none"`
+	DevDatabase tenantry.Secret `koanf:"dev_database" secret:"url" doc:"PostgreSQL server for scratch databases, on which makemigrations and --drift work; empty: that of database.url"`
 }
 
 // Sources says where settings come from: file as given with --config, else the
@@ -154,6 +156,7 @@ func (s Settings) Validate() error {
 		{"database.url", s.Database.URL, isSQLite(s.Database.URL) || isPostgres(s.Database.URL) || s.Database.URL.Empty(), anyURL},
 		{"database.owner_url", s.Database.OwnerURL, isPostgres(s.Database.OwnerURL) || s.Database.OwnerURL.Empty(), postgresURL},
 		{"database.direct_url", s.Database.DirectURL, isPostgres(s.Database.DirectURL) || s.Database.DirectURL.Empty(), postgresURL},
+		{"migrations.dev_database", s.Migrations.DevDatabase, isPostgres(s.Migrations.DevDatabase) || s.Migrations.DevDatabase.Empty(), postgresURL},
 		within("database.max_connections", s.Database.MaxConnections, 1, 10000),
 		oneOf("log.level", s.Log.Level, "debug", "info", "warn", "error"),
 		oneOf("log.format", s.Log.Format, "json", "text"),

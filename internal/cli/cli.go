@@ -97,10 +97,11 @@ func (p *program) root() *cobra.Command {
 	p.settingFlags = []settingFlag{
 		{"database.url", "--database", flags.String("database", "", p.Text.Text("cli.flag.database"))},
 		{"data_dir", "--data-dir", flags.String("data-dir", "", p.Text.Text("cli.flag.data_dir"))},
+		{"migrations.dir", "--migrations-dir", flags.String("migrations-dir", "", p.Text.Text("cli.flag.migrations_dir"))},
 	}
 	root.AddCommand(
 		p.serveCommand(), p.adoptCommand(),
-		p.migrateCommand(), p.showMigrationsCommand(), p.sqlMigrateCommand(),
+		p.migrateCommand(), p.makeMigrationsCommand(), p.showMigrationsCommand(), p.sqlMigrateCommand(),
 		p.tenantCommand(), p.userCommand(), p.tokenCommand(), p.keysCommand(), p.operatorCommand(),
 		p.configCommand(), p.versionCommand(), p.manageCommand(),
 	)

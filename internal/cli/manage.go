@@ -5,8 +5,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/app"
 	"github.com/tenantry/tenantry/internal/base/argparse"
+	"github.com/tenantry/tenantry/internal/base/draft"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/cli/console"
@@ -83,6 +85,19 @@ func (p *program) managed() *manage.Env {
 				return nil, err
 			}
 			return prog.Graph()
+		},
+		Workshop: func(ctx context.Context, devDatabase string) (*draft.Workshop, error) {
+			prog, err := p.program()
+			if err != nil {
+				return nil, err
+			}
+			if devDatabase != "" {
+				prog.Settings.Migrations.DevDatabase = tenantry.NewSecret(devDatabase)
+				if err := prog.Settings.Validate(); err != nil {
+					return nil, err
+				}
+			}
+			return prog.Workshop(ctx)
 		},
 		Replay: func(ctx context.Context, path string, labels []string) ([]string, error) {
 			prog, err := p.program()

@@ -53,6 +53,28 @@ func (p *program) sqlMigrateCommand() *cobra.Command {
 	return c
 }
 
+func (p *program) makeMigrationsCommand() *cobra.Command {
+	o := manage.MakeOptions{Verbosity: 1}
+	c := &cobra.Command{
+		Use: "makemigrations [APP...]", Short: p.Text.Text("cli.makemigrations"), Long: p.Text.Text("cli.makemigrations.long"),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.Apps = args
+			return manage.MakeMigrations(c.Context(), p.managed(), o)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&o.DryRun, "dry-run", false, p.Text.Text("cli.makemigrations.dry_run"))
+	f.BoolVar(&o.Check, "check", false, p.Text.Text("cli.makemigrations.check"))
+	f.StringVarP(&o.Name, "name", "n", "", p.Text.Text("cli.makemigrations.name"))
+	f.BoolVar(&o.Empty, "empty", false, p.Text.Text("cli.makemigrations.empty"))
+	f.BoolVar(&o.Merge, "merge", false, p.Text.Text("cli.makemigrations.merge"))
+	f.BoolVar(&o.NoInput, "no-input", false, p.Text.Text("cli.makemigrations.no_input"))
+	f.StringArrayVar(&o.Renames, "rename", nil, p.Text.Text("cli.makemigrations.rename"))
+	f.StringVar(&o.DevDatabase, "dev-database", "", p.Text.Text("cli.flag.dev_database"))
+	f.Int64VarP(&o.Verbosity, "verbosity", "v", 1, p.Text.Text("cli.flag.verbosity"))
+	return c
+}
+
 func at(args []string, i int) string {
 	if i < len(args) {
 		return args[i]

@@ -194,6 +194,71 @@ func walk(start Key, neighbours map[Key][]Key) []Key {
 // children in their own app.
 func (g *Graph) leaves(app string) []Key { return g.ends(app, g.children) }
 
+// Leaves returns the last migrations of an app: several, when two people each
+// added one.
+func (g *Graph) Leaves(app string) []Key { return g.leaves(app) }
+
+// Conflict returns an error that names the apps with several last migrations, as
+// Django refuses them.
+func (g *Graph) Conflict() error {
+	var all []string
+	for _, app := range g.Apps() {
+		if leaves := g.leaves(app); len(leaves) > 1 {
+			names := make([]string, len(leaves))
+			for i, k := range leaves {
+				names[i] = k.Name
+			}
+			all = append(all, strings.Join(names, ", ")+" in "+app)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return tenantry.NewError(tenantry.Conflict, "migrate.conflict", "leaves", strings.Join(all, "; "))
+}
+
+// Before returns the graph without an app and without what depends on it. An app
+// whose own migrations depend on such a one is refused, "migrate.entangled".
+func (g *Graph) Before(app string) (*Graph, error) {
+	after := map[Key]bool{}
+	for _, k := range g.Keys() {
+		if k.App == app {
+			for _, n := range walk(k, g.children) {
+				after[n] = true
+			}
+		}
+	}
+	var rest []Migration
+	for _, k := range g.Keys() {
+		if !after[k] {
+			rest = append(rest, *g.nodes[k])
+			continue
+		}
+		if k.App != app {
+			continue
+		}
+		for _, p := range g.parents[k] {
+			if after[p] && p.App != app {
+				return nil, tenantry.NewError(tenantry.Conflict, "migrate.entangled", "migration", k.String(), "dependency", p.String())
+			}
+		}
+	}
+	return NewGraph(rest)
+}
+
+// With returns the graph with one more migration, from the text of its file.
+func (g *Graph) With(k Key, text string) (*Graph, error) {
+	m, err := parse(k, text)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", k, err)
+	}
+	all := []Migration{m}
+	for _, k := range g.Keys() {
+		all = append(all, *g.nodes[k])
+	}
+	return NewGraph(all)
+}
+
 // roots returns the first migrations of an app.
 func (g *Graph) roots(app string) []Key { return g.ends(app, g.parents) }
 

@@ -4,6 +4,7 @@
 package manage
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/tenantry/tenantry/internal/app"
 	"github.com/tenantry/tenantry/internal/base/argparse"
+	"github.com/tenantry/tenantry/internal/base/draft"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/cli/console"
@@ -27,6 +29,9 @@ type Env struct {
 	Migrator func(ctx context.Context, access sqldb.Access) (*app.Migrator, error)
 	Graph    func() (*migrate.Graph, error)
 	Replay   func(ctx context.Context, path string, labels []string) ([]string, error)
+	Workshop func(ctx context.Context, devDatabase string) (*draft.Workshop, error)
+
+	answers *bufio.Reader // of a person, one reader for all questions
 }
 
 // command is one name of manage.py.

@@ -59,6 +59,9 @@ func Migrate(ctx context.Context, e *Env, o MigrateOptions) error {
 		return err
 	}
 	defer m.Close()
+	if err := m.Graph().Conflict(); err != nil {
+		return err
+	}
 	state, err := m.State(ctx)
 	if err != nil {
 		return err
