@@ -9,6 +9,7 @@ import (
 	"github.com/tenantry/tenantry/internal/app"
 	"github.com/tenantry/tenantry/internal/base/argparse"
 	"github.com/tenantry/tenantry/internal/base/draft"
+	"github.com/tenantry/tenantry/internal/base/lint"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/cli/console"
@@ -87,17 +88,30 @@ func (p *program) managed() *manage.Env {
 			return prog.Graph()
 		},
 		Workshop: func(ctx context.Context, devDatabase string) (*draft.Workshop, error) {
+			prog, err := p.programWith(devDatabase)
+			if err != nil {
+				return nil, err
+			}
+			return prog.Workshop(ctx)
+		},
+		Lint: func(made draft.Made) ([]lint.Finding, error) {
 			prog, err := p.program()
 			if err != nil {
 				return nil, err
 			}
-			if devDatabase != "" {
-				prog.Settings.Migrations.DevDatabase = tenantry.NewSecret(devDatabase)
-				if err := prog.Settings.Validate(); err != nil {
-					return nil, err
-				}
+			return prog.LintDraft(made), nil
+		},
+		Drift: func(ctx context.Context, devDatabase string) (sqldb.Engine, draft.Drift, error) {
+			prog, err := p.programWith(devDatabase)
+			if err != nil {
+				return "", draft.Drift{}, err
 			}
-			return prog.Workshop(ctx)
+			engine, err := sqldb.EngineOf(prog.DatabaseURL())
+			if err != nil {
+				return "", draft.Drift{}, err
+			}
+			d, err := prog.Drift(ctx)
+			return engine, d, err
 		},
 		Replay: func(ctx context.Context, path string, labels []string) ([]string, error) {
 			prog, err := p.program()
@@ -107,4 +121,15 @@ func (p *program) managed() *manage.Env {
 			return prog.Replay(ctx, path, labels)
 		},
 	}
+}
+
+// programWith is the program with a server for scratch databases, unless that is
+// "".
+func (p *program) programWith(devDatabase string) (app.Program, error) {
+	prog, err := p.program()
+	if err != nil || devDatabase == "" {
+		return prog, err
+	}
+	prog.Settings.Migrations.DevDatabase = tenantry.NewSecret(devDatabase)
+	return prog, prog.Settings.Validate()
 }

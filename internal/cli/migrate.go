@@ -20,6 +20,8 @@ func (p *program) migrateCommand() *cobra.Command {
 	f.BoolVar(&o.Plan, "plan", false, p.Text.Text("cli.migrate.plan"))
 	f.BoolVar(&o.Check, "check", false, p.Text.Text("cli.migrate.check"))
 	f.BoolVar(&o.DryRun, "dry-run", false, p.Text.Text("cli.migrate.dry_run"))
+	f.BoolVar(&o.Drift, "drift", false, p.Text.Text("cli.migrate.drift"))
+	f.StringVar(&o.DevDatabase, "dev-database", "", p.Text.Text("cli.flag.dev_database"))
 	f.BoolVar(&o.Request.Fake, "fake", false, p.Text.Text("cli.migrate.fake"))
 	f.BoolVar(&o.Request.FakeInitial, "fake-initial", false, p.Text.Text("cli.migrate.fake_initial"))
 	f.BoolVar(&p.acceptEdited, "accept-edited", false, p.Text.Text("cli.migrate.accept_edited"))
@@ -73,6 +75,23 @@ func (p *program) makeMigrationsCommand() *cobra.Command {
 	f.StringVar(&o.DevDatabase, "dev-database", "", p.Text.Text("cli.flag.dev_database"))
 	f.Int64VarP(&o.Verbosity, "verbosity", "v", 1, p.Text.Text("cli.flag.verbosity"))
 	return c
+}
+
+func (p *program) lintMigrationsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "lintmigrations [APP...]", Short: p.Text.Text("cli.lintmigrations"), Long: p.Text.Text("cli.lintmigrations.long"),
+		RunE: func(c *cobra.Command, args []string) error {
+			prog, err := p.program()
+			if err != nil {
+				return err
+			}
+			findings, err := prog.LintMigrations(args)
+			if err != nil {
+				return err
+			}
+			return p.managed().ShowLint(findings)
+		},
+	}
 }
 
 func at(args []string, i int) string {

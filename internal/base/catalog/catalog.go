@@ -176,6 +176,74 @@ func (c Catalog) Without(tables []string) Catalog {
 	return left
 }
 
+// Kept returns of a catalogue what has a name that is wanted, and what is said of
+// that.
+func (c Catalog) Kept(wanted func(name string) bool) Catalog {
+	var gone []string
+	left := c
+	left.Tables, left.Views, left.Functions, left.Sequences, left.Types = nil, nil, nil, nil, nil
+	keep := func(name string) bool {
+		if !wanted(name) {
+			name, _, _ = strings.Cut(name, "(")
+			gone = append(gone, name)
+			return false
+		}
+		return true
+	}
+	for _, t := range c.Tables {
+		if keep(t.Name) {
+			left.Tables = append(left.Tables, t)
+		}
+	}
+	for _, v := range c.Views {
+		if keep(v.Name) {
+			left.Views = append(left.Views, v)
+		}
+	}
+	for _, f := range c.Functions {
+		if keep(f.Name) {
+			left.Functions = append(left.Functions, f)
+		}
+	}
+	for _, s := range c.Sequences {
+		if keep(s.Name) {
+			left.Sequences = append(left.Sequences, s)
+		}
+	}
+	for _, t := range c.Types {
+		if keep(t.Name) {
+			left.Types = append(left.Types, t)
+		}
+	}
+	left.Comments, left.Grants = nil, nil
+	about := func(on string) bool { // of something that is gone: TABLE t, COLUMN t.c, TRIGGER g ON t
+		_, name, _ := strings.Cut(on, " ")
+		if _, table, ok := strings.Cut(name, " ON "); ok {
+			name = table
+		}
+		name = strings.Trim(strings.Split(strings.Split(name, ".")[0], "(")[0], `"`)
+		if sequenceOf, ok := strings.CutSuffix(name, "_seq"); ok {
+			for _, g := range gone {
+				if strings.HasPrefix(sequenceOf, g+"_") {
+					return true
+				}
+			}
+		}
+		return slices.Contains(gone, name)
+	}
+	for _, n := range c.Comments {
+		if !about(n.On) {
+			left.Comments = append(left.Comments, n)
+		}
+	}
+	for _, g := range c.Grants {
+		if !about(g.On) {
+			left.Grants = append(left.Grants, g)
+		}
+	}
+	return left
+}
+
 // builder gathers rows that arrive by sort of object into tables.
 type builder struct {
 	catalog *Catalog

@@ -3,6 +3,7 @@ package draft
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 
 	"ariga.io/atlas/sql/migrate"
@@ -18,8 +19,8 @@ import (
 // whether it can be altered where it is; when it must be rebuilt, that is all that
 // is asked of atlas, because what it would build is not exact. On PostgreSQL it
 // speaks of columns only: constraints and indexes are taken from the catalogue,
-// whose text says more (DEFERRABLE, EXCLUDE, INCLUDE).
-func atlasPlan(ctx context.Context, from, to *sqldb.DB, table string) (statements []string, inPlace bool, err error) {
+// whose text says more (DEFERRABLE, EXCLUDE, INCLUDE); and only of those asked for.
+func atlasPlan(ctx context.Context, from, to *sqldb.DB, table string, columns []string) (statements []string, inPlace bool, err error) {
 	var have, want *schema.Schema
 	var driver migrate.Driver
 	inspect := func(db *sqldb.DB, into **schema.Schema) error {
@@ -49,7 +50,7 @@ func atlasPlan(ctx context.Context, from, to *sqldb.DB, table string) (statement
 			return err
 		}
 		if from.Engine() == sqldb.Postgres {
-			changes = ofColumns(changes)
+			changes = ofColumns(changes, columns)
 		}
 		plan, err = driver.PlanChanges(ctx, "draft", changes, func(o *migrate.PlanOptions) { o.SchemaQualifier = new(string) })
 		return err
@@ -73,7 +74,7 @@ func open(engine sqldb.Engine, handle *sql.DB) (migrate.Driver, error) {
 	return postgres.Open(handle)
 }
 
-func ofColumns(changes []schema.Change) []schema.Change {
+func ofColumns(changes []schema.Change, wanted []string) []schema.Change {
 	var some []schema.Change
 	for _, c := range changes {
 		m, ok := c.(*schema.ModifyTable)
@@ -82,8 +83,16 @@ func ofColumns(changes []schema.Change) []schema.Change {
 		}
 		var columns []schema.Change
 		for _, c := range m.Changes {
-			switch c.(type) {
-			case *schema.AddColumn, *schema.DropColumn, *schema.ModifyColumn:
+			name := ""
+			switch c := c.(type) {
+			case *schema.AddColumn:
+				name = c.C.Name
+			case *schema.DropColumn:
+				name = c.C.Name
+			case *schema.ModifyColumn:
+				name = c.To.Name
+			}
+			if slices.Contains(wanted, name) {
 				columns = append(columns, c)
 			}
 		}

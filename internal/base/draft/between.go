@@ -21,6 +21,10 @@ type Options struct {
 	Renames []Rename
 	// Without names tables that are nobody's business: the runner's own.
 	Without []string
+	// Look leaves more out of what is read; nil to look at everything.
+	Look func(catalog.Catalog) catalog.Catalog
+	// Alike returns what is wanted, changed to what is there where both will do.
+	Alike func(want, got catalog.Catalog) catalog.Catalog
 }
 
 // Draft is what was found.
@@ -49,7 +53,7 @@ const rounds = 8
 func Between(ctx context.Context, from, to *sqldb.DB, o Options) (Draft, error) {
 	d := &drafting{app: o.App, from: from, to: to, o: o, words: wordsOf(o.Words)}
 	var err error
-	if d.want, err = Catalog(ctx, to, o.Without); err != nil {
+	if d.want, err = d.look(ctx, to); err != nil {
 		return Draft{}, err
 	}
 	for _, r := range o.Renames {
@@ -78,12 +82,21 @@ func Between(ctx context.Context, from, to *sqldb.DB, o Options) (Draft, error) 
 	return Draft{merged(d.changes), left}, err
 }
 
-func (d *drafting) have(ctx context.Context) (catalog.Catalog, error) {
-	return Catalog(ctx, d.from, d.o.Without)
+func (d *drafting) have(ctx context.Context) (catalog.Catalog, error) { return d.look(ctx, d.from) }
+
+func (d *drafting) look(ctx context.Context, at *sqldb.DB) (catalog.Catalog, error) {
+	c, err := Catalog(ctx, at, d.o.Without)
+	if d.o.Look != nil {
+		c = d.o.Look(c)
+	}
+	return c, err
 }
 
 func (d *drafting) left(ctx context.Context) ([]catalog.Difference, error) {
 	have, err := d.have(ctx)
+	if d.o.Alike != nil {
+		return catalog.Diff(d.o.Alike(d.want, have), have), err
+	}
 	return catalog.Diff(d.want, have), err
 }
 

@@ -265,12 +265,14 @@ func (p *postgresDraft) alterColumns(ctx context.Context, l catalog.Difference, 
 		return err
 	}
 	c := Change{Object: o.whole()}
+	var columns []string
 	for _, l := range left {
 		if its := objectOf(l); its.table == o.table && its.sort == "column" {
+			columns = append(columns, its.name)
 			c.Phrases = append(c.Phrases, p.phrase(l))
 		}
 	}
-	if c.Statements, _, err = atlasPlan(ctx, p.from, p.to, o.table); err != nil {
+	if c.Statements, _, err = atlasPlan(ctx, p.from, p.to, o.table, columns); err != nil {
 		return err
 	}
 	made, err := p.try(ctx, c, nil)

@@ -123,7 +123,7 @@ func (d *drafting) alterOnSQLite(ctx context.Context, table string, left []catal
 		_, err := d.try(ctx, c, nil)
 		return err
 	}
-	statements, inPlace, err := atlasPlan(ctx, d.from, d.to, table)
+	statements, inPlace, err := atlasPlan(ctx, d.from, d.to, table, nil)
 	if err != nil {
 		return err
 	}
@@ -262,9 +262,9 @@ func rebuild(wanted catalog.Catalog, table string, have, want []master) []string
 	if len(names) > 0 {
 		statements = append(statements, "INSERT INTO "+sqltext.Quote(building)+" ("+strings.Join(names, ", ")+") SELECT "+strings.Join(values, ", ")+" FROM "+sqltext.Quote(table))
 	}
-	drop := "DROP TABLE " + sqltext.Quote(table)
+	drop := "DROP TABLE " + sqltext.Quote(table) + " /* rebuilt */"
 	if len(gone) > 0 { // the runner refuses to lose what a migration does not name
-		drop += " /* with " + strings.Join(gone, ", ") + " */"
+		drop = "DROP TABLE " + sqltext.Quote(table) + " /* with " + strings.Join(gone, ", ") + " */"
 	}
 	statements = append(statements, drop, "ALTER TABLE "+sqltext.Quote(building)+" RENAME TO "+sqltext.Quote(table))
 	for _, m := range want {

@@ -55,7 +55,7 @@ func Read(tree fs.FS, engine sqldb.Engine) ([]Migration, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err := parse(Key{App: path.Dir(file), Name: name}, string(text))
+		m, err := Parse(Key{App: path.Dir(file), Name: name}, string(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s:%w", file, err)
 		}
@@ -77,7 +77,8 @@ func nameFor(engine sqldb.Engine, base string) (name string, mine bool) {
 	return base, true
 }
 
-func parse(key Key, text string) (Migration, error) {
+// Parse reads the text of one migration file.
+func Parse(key Key, text string) (Migration, error) {
 	sum := sha256.Sum256([]byte(text))
 	m := Migration{Key: key, Sum: hex.EncodeToString(sum[:])}
 	var into *[]string

@@ -246,9 +246,20 @@ func (g *Graph) Before(app string) (*Graph, error) {
 	return NewGraph(rest)
 }
 
+// Of returns the graph of what a database has applied.
+func (g *Graph) Of(s State) (*Graph, error) {
+	var applied []Migration
+	for _, k := range g.Keys() {
+		if _, ok := s.Applied(k); ok {
+			applied = append(applied, *g.nodes[k])
+		}
+	}
+	return NewGraph(applied)
+}
+
 // With returns the graph with one more migration, from the text of its file.
 func (g *Graph) With(k Key, text string) (*Graph, error) {
-	m, err := parse(k, text)
+	m, err := Parse(k, text)
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", k, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/argparse"
 	"github.com/tenantry/tenantry/internal/base/draft"
+	"github.com/tenantry/tenantry/internal/base/lint"
 	"github.com/tenantry/tenantry/internal/cli/console"
 )
 
@@ -154,11 +155,22 @@ func (e *Env) made(all []draft.Made, o MakeOptions) error {
 				return err
 			}
 		}
+		findings, err := e.Lint(m)
+		if err != nil {
+			return err
+		}
 		if e.JSON {
-			documents = append(documents, documentOf(m))
+			d := documentOf(m)
+			d.Findings = append([]lint.Finding{}, findings...)
+			documents = append(documents, d)
 			continue
 		}
 		e.showMade(m, o)
+		for _, f := range findings {
+			f.File = shortPath(f.File)
+			fmt.Fprintln(e.Err, e.lintLine(f))
+			fmt.Fprintln(e.Err, "    "+e.Text.Message("lint."+f.Code+".hint", lintParams(f)))
+		}
 	}
 	switch {
 	case e.JSON:
@@ -181,12 +193,13 @@ func (e *Env) made(all []draft.Made, o MakeOptions) error {
 }
 
 type madeDocument struct {
-	App        string     `json:"app"`
-	Name       string     `json:"name"`
-	Files      []madeFile `json:"files"`
-	Operations []string   `json:"operations"`
-	Left       []string   `json:"left"`
-	NotDrafted string     `json:"not_drafted,omitempty"`
+	App        string         `json:"app"`
+	Name       string         `json:"name"`
+	Files      []madeFile     `json:"files"`
+	Operations []string       `json:"operations"`
+	Left       []string       `json:"left"`
+	Findings   []lint.Finding `json:"findings"`
+	NotDrafted string         `json:"not_drafted,omitempty"`
 }
 
 type madeFile struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/tenantry/tenantry/internal/app"
 	"github.com/tenantry/tenantry/internal/base/argparse"
 	"github.com/tenantry/tenantry/internal/base/draft"
+	"github.com/tenantry/tenantry/internal/base/lint"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/cli/console"
@@ -30,6 +31,8 @@ type Env struct {
 	Graph    func() (*migrate.Graph, error)
 	Replay   func(ctx context.Context, path string, labels []string) ([]string, error)
 	Workshop func(ctx context.Context, devDatabase string) (*draft.Workshop, error)
+	Lint     func(made draft.Made) ([]lint.Finding, error)
+	Drift    func(ctx context.Context, devDatabase string) (sqldb.Engine, draft.Drift, error)
 
 	answers *bufio.Reader // of a person, one reader for all questions
 }

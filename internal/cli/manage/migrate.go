@@ -29,13 +29,15 @@ func migrateCommand() command {
 			p.Flag("--plan", "Shows a list of the migration actions that will be performed.")
 			p.Flag("--run-syncdb", "Creates tables for apps without migrations.")
 			p.Flag("--check", "Exits with a non-zero status if unapplied migrations exist and does not actually apply migrations.")
+			p.Flag("--drift", "Compares the database with what its migrations make, and prints the SQL that mends it; exits with 3 if it differs.")
+			p.String("--dev-database", "", "URL of a PostgreSQL server on which scratch databases may be made.")
 			p.Flag("--prune", "Delete nonexistent migrations from the django_migrations table.")
 		},
 		run: func(ctx context.Context, e *Env, v argparse.Values) error {
 			return Migrate(ctx, e, MigrateOptions{
 				Request: migrate.Request{App: v.String("app_label"), Target: v.String("migration_name"),
 					Fake: v.Bool("--fake"), FakeInitial: v.Bool("--fake-initial")},
-				Plan: v.Bool("--plan"), Check: v.Bool("--check"), Verbosity: verbosity(v),
+				Plan: v.Bool("--plan"), Check: v.Bool("--check"), Drift: v.Bool("--drift"), DevDatabase: v.String("--dev-database"), Verbosity: verbosity(v),
 			})
 		},
 	}
@@ -44,12 +46,16 @@ func migrateCommand() command {
 // MigrateOptions is what both manners of asking for a migration come to.
 type MigrateOptions struct {
 	migrate.Request
-	Plan, Check, DryRun bool
-	Verbosity           int64
+	Plan, Check, DryRun, Drift bool
+	DevDatabase                string
+	Verbosity                  int64
 }
 
 // Migrate brings the database to a state and tells of it in Django's words.
 func Migrate(ctx context.Context, e *Env, o MigrateOptions) error {
+	if o.Drift {
+		return e.drift(ctx, o.DevDatabase)
+	}
 	access := sqldb.Create
 	if o.Plan || o.Check || o.DryRun {
 		access = sqldb.ReadOnly
