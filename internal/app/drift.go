@@ -30,7 +30,7 @@ func (p Program) Drift(ctx context.Context) (draft.Drift, error) {
 	if err := m.Verify(state); err != nil {
 		return draft.Drift{}, err
 	}
-	applied, err := m.Graph().Of(state)
+	applied, err := state.AppliedGraph()
 	if err != nil {
 		return draft.Drift{}, err
 	}

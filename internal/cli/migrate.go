@@ -77,6 +77,32 @@ func (p *program) makeMigrationsCommand() *cobra.Command {
 	return c
 }
 
+func (p *program) squashMigrationsCommand() *cobra.Command {
+	var o manage.SquashOptions
+	c := &cobra.Command{
+		Use: "squashmigrations APP [START] NAME", Short: p.Text.Text("cli.squashmigrations"), Long: p.Text.Text("cli.squashmigrations.long"),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 3 {
+				return nil
+			}
+			return exactly(2)(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			o.App, o.End = args[0], args[1]
+			if len(args) == 3 {
+				o.Start, o.End = args[1], args[2]
+			}
+			return manage.SquashMigrations(c.Context(), p.managed(), o)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&o.NoOptimize, "no-optimize", false, p.Text.Text("cli.squashmigrations.no_optimize"))
+	f.BoolVar(&o.NoInput, "no-input", false, p.Text.Text("cli.makemigrations.no_input"))
+	f.StringVar(&o.Name, "squashed-name", "", p.Text.Text("cli.squashmigrations.name"))
+	f.StringVar(&o.DevDatabase, "dev-database", "", p.Text.Text("cli.flag.dev_database"))
+	return c
+}
+
 func (p *program) lintMigrationsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "lintmigrations [APP...]", Short: p.Text.Text("cli.lintmigrations"), Long: p.Text.Text("cli.lintmigrations.long"),

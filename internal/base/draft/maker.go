@@ -27,7 +27,13 @@ type Maker struct {
 
 	base, current, desired *Scratch
 	words                  []sqltext.Statement
-	schema                 string
+	squash                 *squash // what is squashed, if that is what is done
+}
+
+// squash is what a squashed migration takes the place of.
+type squash struct {
+	replaces, depends []migrate.Key
+	previous          string
 }
 
 // Twin is the draft of a migration for one engine.
@@ -67,7 +73,7 @@ func (m *Maker) Prepare(ctx context.Context, file, schema string) error {
 	if m.desired, err = m.Bench.Copy(ctx, m.base); err != nil {
 		return err
 	}
-	m.schema, m.words = file, sqltext.Split(schema)
+	m.words = sqltext.Split(schema)
 	return m.desired.Execute(ctx, file, schema)
 }
 
@@ -146,7 +152,7 @@ func (m *Maker) Prove(ctx context.Context, t *Twin, name string) error {
 		if !ok {
 			continue
 		}
-		t.Text = Render(File{Depends: m.depends(t.Changes), Operations: operations, Left: t.Left, Undone: t.Undone})
+		t.Text = m.render(*t, operations)
 		done, err := m.replay(ctx, t, key)
 		if err != nil && paired {
 			continue // undone in another order it may be possible
@@ -170,9 +176,11 @@ func (m *Maker) replay(ctx context.Context, t *Twin, key migrate.Key) (bool, err
 		return false, err
 	}
 	previous := migrate.Zero
-	if m.has() {
-		leaves := m.Graph.Leaves(m.App)
-		previous = leaves[0].Name
+	switch {
+	case m.squash != nil:
+		previous = m.squash.previous
+	case m.has():
+		previous = m.Graph.Leaves(m.App)[0].Name
 	}
 	same := func(as *Scratch) ([]catalog.Difference, error) {
 		want, err := Catalog(ctx, as.DB, m.Without)
@@ -202,9 +210,19 @@ func (m *Maker) replay(ctx context.Context, t *Twin, key migrate.Key) (bool, err
 	if !drafted {
 		t.Left, t.Undone = left, undone
 		operations, _ := t.operations(false)
-		t.Text = Render(File{Depends: m.depends(t.Changes), Operations: operations, Left: t.Left, Undone: t.Undone})
+		t.Text = m.render(*t, operations)
 	}
 	return drafted, nil
+}
+
+func (m *Maker) render(t Twin, operations []migrate.Operation) string {
+	f := File{Operations: operations, Left: t.Left, Undone: t.Undone}
+	if m.squash != nil {
+		f.Replaces, f.Depends = m.squash.replaces, m.squash.depends
+	} else {
+		f.Depends = m.depends(t.Changes)
+	}
+	return Render(f)
 }
 
 // operations lays the changes and their contraries out: each beside its own, or

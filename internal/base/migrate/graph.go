@@ -15,12 +15,16 @@ type Graph struct {
 	nodes    map[Key]*Migration
 	parents  map[Key][]Key // sorted
 	children map[Key][]Key // sorted
+	all      []Migration   // also those that squashed ones stand for
 }
 
 // NewGraph checks that names are unique, dependencies exist and nothing depends
 // on itself.
-func NewGraph(all []Migration) (*Graph, error) {
-	g := &Graph{nodes: map[Key]*Migration{}, parents: map[Key][]Key{}, children: map[Key][]Key{}}
+func NewGraph(all []Migration) (*Graph, error) { return newGraph(all, nil) }
+
+func newGraph(all []Migration, applied map[Key]bool) (*Graph, error) {
+	g := &Graph{nodes: map[Key]*Migration{}, parents: map[Key][]Key{}, children: map[Key][]Key{}, all: all}
+	all = resolve(all, applied)
 	for i := range all {
 		m := &all[i]
 		if g.nodes[m.Key] != nil {
@@ -246,12 +250,12 @@ func (g *Graph) Before(app string) (*Graph, error) {
 	return NewGraph(rest)
 }
 
-// Of returns the graph of what a database has applied.
-func (g *Graph) Of(s State) (*Graph, error) {
+// AppliedGraph returns the graph of what the database has applied.
+func (s State) AppliedGraph() (*Graph, error) {
 	var applied []Migration
-	for _, k := range g.Keys() {
+	for _, k := range s.graph.Keys() {
 		if _, ok := s.Applied(k); ok {
-			applied = append(applied, *g.nodes[k])
+			applied = append(applied, *s.graph.nodes[k])
 		}
 	}
 	return NewGraph(applied)

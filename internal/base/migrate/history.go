@@ -26,7 +26,14 @@ type State struct {
 	// Unknown are applied migrations that this program does not have: another
 	// application's, a Django developer's, or a newer program's.
 	Unknown []Entry
+	// unwritten are squashed migrations that are applied because all that they
+	// replace is, and that no row says so of.
+	unwritten []Key
 }
+
+// Graph returns the migrations as they are for this database: squashed ones, or
+// those that they replace.
+func (s State) Graph() *Graph { return s.graph }
 
 // Applied tells whether and when a migration was applied.
 func (s State) Applied(k Key) (at time.Time, ok bool) {
@@ -85,6 +92,15 @@ func readState(ctx context.Context, tx *sqldb.Tx, g *Graph, ledger string) (Stat
 		return s, err
 	}
 	seen := map[Key]bool{}
+	rows := map[Key]Entry{}
+	applied := map[Key]bool{}
+	for _, e := range all {
+		rows[e.Key], applied[e.Key] = e, true
+	}
+	if g, err = g.For(applied); err != nil {
+		return s, err
+	}
+	s.graph = g
 	for _, e := range all {
 		e.Sum, e.ByLedger = sums[e.Key], sums[e.Key] != ""
 		switch {
@@ -92,11 +108,13 @@ func readState(ctx context.Context, tx *sqldb.Tx, g *Graph, ledger string) (Stat
 			if _, twice := s.entries[e.Key]; !twice { // Django tolerates a row written twice, and so do we
 				s.entries[e.Key] = e
 			}
+		case g.replaced(e.Key):
 		case !seen[e.Key]:
 			seen[e.Key] = true
 			s.Unknown = append(s.Unknown, e)
 		}
 	}
+	s.squashedBy(rows)
 	return s, nil
 }
 
@@ -132,12 +150,17 @@ func (s State) edited() []Key {
 // of its own apps, and those that its ledger says it applied. What comes after
 // the last migration known here is a newer program's; what stands in between
 // was removed.
+//
+// Migrations of an app that is not known at all are neither: see unknownApps.
 func (s State) newerOrRemoved(own []string) (newer, removed []Key) {
 	for _, e := range s.Unknown {
 		if !e.ByLedger && !slices.Contains(own, e.App) {
 			continue
 		}
 		keys, err := s.graph.App(e.App)
+		if err != nil && !slices.Contains(own, e.App) {
+			continue
+		}
 		if err != nil || keys[len(keys)-1].less(e.Key) {
 			newer = append(newer, e.Key)
 		} else {
@@ -145,6 +168,17 @@ func (s State) newerOrRemoved(own []string) (newer, removed []Key) {
 		}
 	}
 	return newer, removed
+}
+
+// unknownApps are the entries that the ledger says this program applied, of apps
+// that it has no migrations of: their folder was not named.
+func (s State) unknownApps(own []string) (keys []Key) {
+	for _, e := range s.Unknown {
+		if _, err := s.graph.App(e.App); err != nil && e.ByLedger && !slices.Contains(own, e.App) {
+			keys = append(keys, e.Key)
+		}
+	}
+	return keys
 }
 
 func record(ctx context.Context, tx *sqldb.Tx, k Key, now time.Time) error {

@@ -106,6 +106,9 @@ func (r *Runner) Verify(s State) error {
 	if r.o.Accept {
 		return nil
 	}
+	if unknown := s.unknownApps(r.o.OwnApps); len(unknown) > 0 {
+		return tenantry.NewError(tenantry.Conflict, "migrate.app_unknown", "migrations", join(unknown))
+	}
 	if edited := s.edited(); len(edited) > 0 {
 		return tenantry.NewError(tenantry.Conflict, "migrate.edited", "migrations", join(edited))
 	}
@@ -128,7 +131,7 @@ func (r *Runner) Run(ctx context.Context, request Request, watch func(Event)) (d
 			return true, err
 		}
 		plan, err := s.Plan(request)
-		return len(plan) > 0 || r.o.Accept, err
+		return len(plan) > 0 || len(s.unwritten) > 0 || r.o.Accept, err
 	}
 	if more, err := needed(); err != nil || !more {
 		return nil, err
@@ -160,7 +163,7 @@ func (r *Runner) Run(ctx context.Context, request Request, watch func(Event)) (d
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range r.graph.inOrder(plan) {
+	for _, p := range s.graph.inOrder(plan) {
 		if err := r.take(ctx, l, p, request, watch); err != nil {
 			return done, err
 		}
@@ -193,7 +196,7 @@ func (r *Runner) Rehearse(ctx context.Context, request Request, watch func(Event
 		if err != nil {
 			return err
 		}
-		for _, p := range r.graph.inOrder(plan) {
+		for _, p := range s.graph.inOrder(plan) {
 			fake, err := r.toFake(ctx, tx, p, request)
 			if err != nil {
 				return err
@@ -412,8 +415,15 @@ func rootText(err error) string {
 // account records a migration in Django's history and in the ledger.
 func (r *Runner) account(ctx context.Context, tx *sqldb.Tx, p Planned, fake bool, took time.Duration) error {
 	if p.Backwards {
-		if err := unrecord(ctx, tx, p.Key); err != nil {
-			return err
+		for _, k := range append(slices.Clone(p.Replaces), p.Key) { // what it stands for goes with it
+			if err := unrecord(ctx, tx, k); err != nil {
+				return err
+			}
+			if k != p.Key {
+				if err := r.enter(ctx, tx, k, actUnapplied, "", took); err != nil {
+					return err
+				}
+			}
 		}
 		return r.enter(ctx, tx, p.Key, actUnapplied, p.Sum, took)
 	}
@@ -494,9 +504,14 @@ func (r *Runner) bringUpLedger(ctx context.Context, l *lease, s State) error {
 		if err := l.fence(ctx, tx); err != nil {
 			return err
 		}
-		for _, k := range r.graph.Keys() {
+		for _, k := range s.unwritten {
+			if err := record(ctx, tx, k, s.entries[k].AppliedAt); err != nil {
+				return err
+			}
+		}
+		for _, k := range s.graph.Keys() {
 			if e, ok := s.entries[k]; ok && !e.ByLedger {
-				if err := r.enter(ctx, tx, k, actAdopted, r.graph.nodes[k].Sum, 0); err != nil {
+				if err := r.enter(ctx, tx, k, actAdopted, s.graph.nodes[k].Sum, 0); err != nil {
 					return err
 				}
 			}
@@ -505,12 +520,12 @@ func (r *Runner) bringUpLedger(ctx context.Context, l *lease, s State) error {
 			return nil
 		}
 		for _, k := range s.edited() {
-			if err := r.enter(ctx, tx, k, actAccepted, r.graph.nodes[k].Sum, 0); err != nil {
+			if err := r.enter(ctx, tx, k, actAccepted, s.graph.nodes[k].Sum, 0); err != nil {
 				return err
 			}
 		}
 		_, removed := s.newerOrRemoved(r.o.OwnApps)
-		for _, k := range removed {
+		for _, k := range append(removed, s.unknownApps(r.o.OwnApps)...) {
 			if err := unrecord(ctx, tx, k); err != nil {
 				return err
 			}

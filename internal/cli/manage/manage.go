@@ -48,7 +48,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		checkCommand(), makeMigrationsCommand(), migrateCommand(), showMigrationsCommand(), sqlMigrateCommand(),
+		checkCommand(), makeMigrationsCommand(), migrateCommand(), showMigrationsCommand(), sqlMigrateCommand(), squashMigrationsCommand(),
 		generateTenantTokensCommand(), migrateTenantDataCommand(), validateTenantDataCommand(),
 		manageTenantTokensCommand(), rotateTenantTokensCommand(),
 		validateTenantTokensCommand(), auditTenantTokensCommand(), encryptTenantTokensCommand(),

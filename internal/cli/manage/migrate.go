@@ -65,11 +65,11 @@ func Migrate(ctx context.Context, e *Env, o MigrateOptions) error {
 		return err
 	}
 	defer m.Close()
-	if err := m.Graph().Conflict(); err != nil {
-		return err
-	}
 	state, err := m.State(ctx)
 	if err != nil {
+		return err
+	}
+	if err := state.Graph().Conflict(); err != nil {
 		return err
 	}
 	plan, err := state.Plan(o.Request)
@@ -98,7 +98,7 @@ func Migrate(ctx context.Context, e *Env, o MigrateOptions) error {
 		return e.migrateJSON(ctx, m, o)
 	}
 	if o.Verbosity > 0 {
-		e.headings(m.Graph(), o.Request, plan)
+		e.headings(state.Graph(), o.Request, plan)
 	}
 	if o.DryRun {
 		return e.rehearse(ctx, m, o)

@@ -59,6 +59,7 @@ func ShowMigrations(ctx context.Context, e *Env, o ShowOptions) error {
 	if err != nil {
 		return err
 	}
+	g = state.Graph()
 	apps := slices.Clone(o.Apps)
 	if len(apps) == 0 {
 		apps = g.Apps()
@@ -79,9 +80,13 @@ func ShowMigrations(ctx context.Context, e *Env, o ShowOptions) error {
 		}
 		for _, k := range keys {
 			at, applied := state.Applied(k)
-			line := " [ ] " + k.Name
+			title := k.Name
+			if n := len(g.Migration(k).Replaces); n > 0 {
+				title += fmt.Sprintf(" (%d squashed migrations)", n)
+			}
+			line := " [ ] " + title
 			if applied {
-				line = " [X] " + k.Name
+				line = " [X] " + title
 				if o.Verbosity >= 2 {
 					line += " (applied at " + at.UTC().Format("2006-01-02 15:04:05") + ")"
 				}
