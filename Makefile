@@ -9,7 +9,7 @@ ON_POSTGRES := scripts/postgres.sh run
 # What `make verify` runs, one target each. A room that generates or records
 # something adds a target that makes it again and fails when the result differs
 # from what is on disk; tests named …Golden… are in already.
-VERIFY := verify-modules verify-goldens
+VERIFY := verify-modules verify-goldens verify-migrations
 
 .PHONY: help run build test test-race test-long browser django proxies lint verify $(VERIFY) bench clean
 .DEFAULT_GOAL := help
@@ -55,6 +55,9 @@ verify-modules:
 
 verify-goldens:
 	$(ON_POSTGRES) go test -timeout 15m -run Golden ./...
+
+verify-migrations: # what could hurt a running system; Django's own history is exempt
+	go run ./cmd/tenantry lintmigrations
 
 bench: ## the figures we promise, each beside its floor
 	$(ON_POSTGRES) go run ./bench

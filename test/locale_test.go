@@ -19,6 +19,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/base/lint"
 	"github.com/tenantry/tenantry/internal/base/locale"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/flow/datamigration"
@@ -161,6 +162,7 @@ func TestCodesMadeAtRunTimeHaveMessages(t *testing.T) {
 		"status.":             statuses,
 		"migrate.would_lose_": {"index", "trigger"}, // what SQLite attaches to a table
 		"cli.tenant.":         {"activate", "approve"},
+		"lint.":               lintCodes(),
 		"problem.":            {"400", "401", "403", "404", "405", "408", "409", "412", "413", "415", "422", "429", "500", "503"},
 		"cli.user.":           {"show", "activate", "deactivate"},
 		"model.":              {"auth_group", "auth_permission", "auth_user", "tenants_tenantconfigurationmodel", "tenants_tenantmodel", "tenants_userprofile"},
@@ -171,6 +173,14 @@ func TestCodesMadeAtRunTimeHaveMessages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// lintCodes are the codes of findings about migrations, and of their hints.
+func lintCodes() (all []string) {
+	for _, code := range lint.Codes {
+		all = append(all, code, code+".hint")
+	}
+	return all
 }
 
 var (

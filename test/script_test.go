@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 					e.Vars = append(e.Vars, variablesOf(d)...)
 					e.Setenv("DJANGO", smallDjango(tb, engine, "42").URL)
 					e.Setenv("DJANGO32", smallDjango(tb, engine, "32").URL)
+					e.Setenv("SERVER", os.Getenv("TENANTRY_TEST_POSTGRES"))
 					e.Setenv("LANG", "C.UTF-8")
 					e.Setenv("HOME", e.WorkDir)
 					return nil

@@ -82,7 +82,7 @@ func (b *Bench) make(ctx context.Context, of *Scratch) (*Scratch, error) {
 }
 
 func (s *Scratch) open(ctx context.Context) (err error) {
-	s.DB, err = sqldb.OpenOwner(ctx, sqldb.Options{URL: s.URL, MaxConnections: 2})
+	s.DB, err = sqldb.OpenOwner(ctx, sqldb.Options{URL: s.URL, MaxConnections: 2, Disposable: true})
 	return err
 }
 

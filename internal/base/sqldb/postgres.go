@@ -26,6 +26,9 @@ func openPostgres(ctx context.Context, url string, o Options) (backend, error) {
 	config.MaxConns = int32(o.MaxConnections)
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	withDefaults(config)
+	if o.Disposable {
+		config.ConnConfig.RuntimeParams["synchronous_commit"] = "off"
+	}
 	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID,
 			Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})

@@ -53,6 +53,9 @@ type Options struct {
 	// readers; 10 when zero.
 	MaxConnections int
 	Access         Access
+	// Disposable says that nothing is lost if the machine stops: nothing waits for
+	// the disk.
+	Disposable bool
 }
 
 // DB is an open database. Its methods may be called from many goroutines.

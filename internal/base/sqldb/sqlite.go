@@ -62,6 +62,9 @@ func openSQLite(ctx context.Context, path string, o Options, owner bool) (backen
 			// megabytes of cache they would write the same pages again and again.
 			pragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(0)", "legacy_alter_table(1)", "cache_size(-65536)"}
 		}
+		if o.Disposable {
+			pragmas[1] = "synchronous(OFF)"
+		}
 		db.writer = open(pragmas, "immediate", 1)
 	}
 	if err := db.ping(ctx); err != nil {

@@ -313,6 +313,11 @@ func (e *Env) emptyMigrations(w *draft.Workshop, apps []string, o MakeOptions) e
 	if len(o.Apps) == 0 {
 		return tenantry.NewError(tenantry.Invalid, "makemigrations.empty_without_app")
 	}
+	for _, app := range o.Apps {
+		if !slices.Contains(apps, app) {
+			return tenantry.NewError(tenantry.Invalid, "makemigrations.not_theirs", "app", app)
+		}
+	}
 	var all []draft.Made
 	for _, app := range apps {
 		all = append(all, w.Empty(draft.Request{App: app, Name: o.Name}))
