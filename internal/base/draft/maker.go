@@ -3,6 +3,7 @@ package draft
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -297,14 +298,30 @@ func NextNumber(graphs ...*migrate.Graph) func(app string) string {
 		last := 0
 		for _, g := range graphs {
 			for _, k := range g.Keys() {
-				digits, _, _ := strings.Cut(k.Name, "_")
-				if n, err := strconv.Atoi(digits); k.App == app && err == nil {
-					last = max(last, n)
+				if k.App != app {
+					continue
+				}
+				// What a squashed migration stands for has taken its number already.
+				for _, k := range append(slices.Clone(g.Migration(k).Replaces), k) {
+					last = max(last, number(k.Name))
 				}
 			}
 		}
 		return fmt.Sprintf("%04d", last+1)
 	}
+}
+
+// squashedTo finds the last number in the name of a squashed migration, as Django
+// does where the ones that it replaced are gone.
+var squashedTo = regexp.MustCompile(`_squashed_(\d+)`)
+
+func number(name string) int {
+	digits, _, _ := strings.Cut(name, "_")
+	if m := squashedTo.FindStringSubmatch(name); m != nil {
+		digits = m[1]
+	}
+	n, _ := strconv.Atoi(digits) // a name without a number counts as none
+	return n
 }
 
 // Commutes tells how two ways of reaching an app's leaves differ, each leaf's

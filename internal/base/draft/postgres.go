@@ -35,7 +35,6 @@ func (d *drafting) onPostgres(ctx context.Context, left []catalog.Difference) er
 type postgresDraft struct {
 	*drafting
 	have    catalog.Catalog
-	renamed map[string]bool // constraints and indexes that only had another name
 	altered map[string]bool // tables whose columns were looked at
 }
 
