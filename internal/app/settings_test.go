@@ -94,7 +94,9 @@ func TestDefaultsOfWhatTheSeedDoesNotName(t *testing.T) {
 		"data_dir": s.DataDir, "listen": s.Listen, "lang": s.Lang, "operations.listen": s.Operations.Listen,
 		"database.url": s.Database.URL.Reveal(), "database.max_connections": s.Database.MaxConnections,
 		"log": s.Log, "level": s.Log.SlogLevel(), "security": s.SecurityLog(), "access": s.AccessLog(),
-		"tenants.delete_grace": s.Tenants.DeleteGrace, "passwords.iterations": s.Passwords.Iterations, "migrations": s.Migrations,
+		"tenants.delete_grace": s.Tenants.DeleteGrace, "passwords.iterations": s.Passwords.Iterations,
+		"migrations.lease": s.Migrations.Lease, "migrations.lock_timeout": s.Migrations.LockTimeout, "migrations.dir": s.Migrations.Dir,
+		"migrations.dev_database": s.Migrations.DevDatabase.Reveal(),
 	}
 	want := map[string]any{
 		"data_dir": "tenantry-data", "listen": "127.0.0.1:8080", "lang": "", "operations.listen": "127.0.0.1:8081",
@@ -103,7 +105,8 @@ func TestDefaultsOfWhatTheSeedDoesNotName(t *testing.T) {
 		"security":             filepath.Join("tenantry-data", "logs", "security.log"),
 		"access":               filepath.Join("tenantry-data", "logs", "audit.log"),
 		"tenants.delete_grace": 30 * 24 * time.Hour, "passwords.iterations": 600000,
-		"migrations": app.MigrationSettings{Lease: 15 * time.Second, LockTimeout: 5 * time.Second},
+		"migrations.lease": 15 * time.Second, "migrations.lock_timeout": 5 * time.Second, "migrations.dir": "",
+		"migrations.dev_database": "",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
