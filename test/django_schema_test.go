@@ -13,11 +13,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tenantry/tenantry/internal/app/apptest"
 	"github.com/tenantry/tenantry/internal/base/catalog"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/base/sqldb/sqldbtest"
-	"github.com/tenantry/tenantry/migrations"
 )
 
 // The tables of the three apps whose schema Django decides.
@@ -345,11 +345,11 @@ func readTestdata(t *testing.T, version, file string) string {
 
 func loadGraph(t *testing.T, engine sqldb.Engine) *migrate.Graph {
 	t.Helper()
-	graph, err := migrate.Load(migrations.Files, engine)
-	if err != nil {
-		t.Fatal(err)
+	url := "sqlite:unused"
+	if engine == sqldb.Postgres {
+		url = "postgres://unused"
 	}
-	return graph
+	return apptest.Graph(t, sqldbtest.Database{Engine: engine, URL: url})
 }
 
 // migrateTo is `migrate app target`; no target is the app's last migration.

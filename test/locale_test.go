@@ -21,8 +21,10 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/lint"
 	"github.com/tenantry/tenantry/internal/base/locale"
+	"github.com/tenantry/tenantry/internal/feature/rollout"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/flow/datamigration"
+	"github.com/tenantry/tenantry/internal/flow/integrity"
 )
 
 const root = ".."
@@ -156,15 +158,24 @@ func TestCodesMadeAtRunTimeHaveMessages(t *testing.T) {
 	for _, status := range tenant.Statuses() {
 		statuses = append(statuses, string(status))
 	}
+	var outcomes []string
+	for _, o := range rollout.Outcomes() {
+		outcomes = append(outcomes, string(o))
+	}
 	for prefix, ends := range map[string][]string{
 		"severity.":           {string(tenantry.Notice), string(tenantry.Warning), string(tenantry.Critical)},
 		"progress.":           {string(datamigration.Tokens), string(datamigration.Profiles), string(datamigration.Tenants)},
 		"status.":             statuses,
+		"rollout.state.":      {string(rollout.Running), string(rollout.Paused), string(rollout.Stopped), string(rollout.Finished), string(rollout.Cancelled)},
+		"rollout.outcome.":    outcomes,
+		"cli.datamigration.":  {"pause", "cancel"},
+		"datamigration.bad_":  {"name", "line", "parameter"},
 		"migrate.would_lose_": {"index", "trigger"}, // what SQLite attaches to a table
 		"cli.tenant.":         {"activate", "approve"},
 		"lint.":               lintCodes(),
 		"problem.":            {"400", "401", "403", "404", "405", "408", "409", "412", "413", "415", "422", "429", "500", "503"},
 		"cli.user.":           {"show", "activate", "deactivate"},
+		"repair.":             integrity.Repairable(),
 		"model.":              {"auth_group", "auth_permission", "auth_user", "tenants_tenantconfigurationmodel", "tenants_tenantmodel", "tenants_userprofile"},
 	} {
 		for _, end := range ends {
@@ -359,14 +370,17 @@ func asSpeaker(f *ast.FuncType, body *ast.BlockStmt) (speaker, bool) {
 	return s, s.code >= 0 || s.headings >= 0
 }
 
-// prefixIn is "finding." in a function that makes findings of its codes: their
-// messages are apart from those of errors.
+// prefixIn is "finding." in a function that makes findings of its codes, or rules
+// for them: their messages are apart from those of errors.
 func prefixIn(body *ast.BlockStmt) (prefix string) {
 	if body == nil {
 		return ""
 	}
 	ast.Inspect(body, func(n ast.Node) bool {
-		if lit, ok := n.(*ast.CompositeLit); ok && lastWord(lit.Type) == "Finding" && lastWord(codeOf(lit)) == "code" {
+		if lit, ok := n.(*ast.CompositeLit); ok && makesFindings(lit.Type) && lastWord(codeOf(lit)) == "code" {
+			prefix = "finding."
+		}
+		if call, ok := n.(*ast.CallExpr); ok && lastWord(call.Fun) == "Found" && len(call.Args) > 0 && lastWord(call.Args[0]) == "code" {
 			prefix = "finding."
 		}
 		return true
@@ -456,14 +470,16 @@ func asSaying(e ast.Expr, prefix string) (saying, bool) {
 	return saying{code: prefix + code, begins: begins}, ok
 }
 
-// findingsIn lists the Finding{…} that a literal is, or that stand in it without
+func makesFindings(of ast.Expr) bool { return lastWord(of) == "Finding" || lastWord(of) == "Rule" }
+
+// findingsIn lists the Finding{…} or Rule{…} that a literal is, or that stand in it without
 // repeating their type.
 func findingsIn(lit *ast.CompositeLit) []*ast.CompositeLit {
-	if lastWord(lit.Type) == "Finding" {
+	if makesFindings(lit.Type) {
 		return []*ast.CompositeLit{lit}
 	}
 	list, ok := lit.Type.(*ast.ArrayType)
-	if !ok || lastWord(list.Elt) != "Finding" {
+	if !ok || !makesFindings(list.Elt) {
 		return nil
 	}
 	var all []*ast.CompositeLit

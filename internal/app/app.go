@@ -16,6 +16,7 @@ import (
 	"github.com/tenantry/tenantry/internal/feature/audit"
 	"github.com/tenantry/tenantry/internal/feature/instance"
 	"github.com/tenantry/tenantry/internal/feature/keyring"
+	"github.com/tenantry/tenantry/internal/feature/rollout"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	people "github.com/tenantry/tenantry/internal/feature/user"
@@ -67,6 +68,7 @@ type App struct {
 	Keyring *keyring.Service
 	// What the processes on the database share.
 	Instance *instance.Service
+	Rollouts *rollout.Service
 
 	SignIn        *signin.Flow
 	Rekey         *rekey.Flow
@@ -121,14 +123,16 @@ func (p Program) wire(db *sqldb.DB) *App {
 	a.Keyring = keyring.New(db, a.Audit, p.keyset(), p.Clock)
 	a.Tokens = token.New(db, a.Audit, token.Keys{ToSeal: a.Keyring.ToSeal, ToOpen: a.Keyring.ToOpen}, s.Tokens.room(), p.Clock, p.Random)
 	a.Instance = instance.New(db, p.Random)
+	a.Rollouts = rollout.New(db, a.Audit, p.Clock, p.Random)
 
 	a.SignIn = &signin.Flow{Users: a.Users, Tenants: a.Tenants, Access: a.Access}
 	a.Rekey = &rekey.Flow{Keyring: a.Keyring, Tokens: a.Tokens}
 	a.Onboard = &onboard.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
 	a.Offboard = &offboard.Flow{DB: db, Tenants: a.Tenants, Users: a.Users}
 	a.Adopt = &adopt.Flow{Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
-	a.DataMigration = &datamigration.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
-	a.Integrity = &integrity.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
+	a.Integrity = &integrity.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens, Audit: a.Audit, Instance: a.Instance, Clock: p.Clock, Holder: p.Holder}
+	a.DataMigration = &datamigration.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens, Rollouts: a.Rollouts,
+		Clock: p.Clock, Elapsed: sinceNow(), Dir: s.DataMigrations.Dir, Invariants: a.invariants, Applied: a.applied}
 	a.Demo = &demo.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
 	return a
 }
@@ -168,6 +172,23 @@ func (a *App) Verifier() *verify.Flow {
 	t := a.Settings.Tokens
 	return verify.New(a.DB, a.Tokens, a.Tenants, a.SignIn.System("verify"), clocks,
 		verify.Options{Size: t.CacheSize, Lifetime: t.CacheLifetime, Silence: t.Silence, Loads: max(1, a.Settings.Database.MaxConnections-2)})
+}
+
+// Pace is how the settings want this process to work on data migrations. On SQLite
+// a second worker would wait for the first.
+func (a *App) Pace() datamigration.Pace {
+	d := a.Settings.DataMigrations
+	workers := 2
+	if a.DB.Engine() == sqldb.SQLite {
+		workers = 1
+	}
+	return datamigration.Pace{Workers: workers, Transaction: d.Transaction, Rest: d.Rest, Attempts: 3, Timeout: d.Timeout, Lease: d.Lease}
+}
+
+// sinceNow is a clock that nobody sets.
+func sinceNow() func() time.Duration {
+	started := time.Now()
+	return func() time.Duration { return time.Since(started) }
 }
 
 // Close closes the database.

@@ -178,6 +178,7 @@ func (a *App) doors(ctx context.Context, o ServeOptions, log *logs.Logs, public,
 			log.Main().ErrorContext(ctx, "removal of tenants", "error", err)
 		}
 	}))
+	a.nightly(group, counted, log)
 	group.Add("operations", web.NewServer(private, ops.New(checks, counted.Handler()), log.Main()))
 	group.Add("public", web.NewServer(public, entrance, log.Main()))
 	return group, nil

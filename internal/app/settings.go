@@ -21,17 +21,19 @@ import (
 // Settings is everything that an operator may set. Load it with
 // config.Load(&settings, Sources(…)).
 type Settings struct {
-	DataDir    string             `koanf:"data_dir" default:"tenantry-data" doc:"folder of the embedded database, files and logs"`
-	Listen     string             `koanf:"listen" default:"127.0.0.1:8080" doc:"address of the API and the pages"`
-	Proxies    []string           `koanf:"trusted_proxies" default:"127.0.0.0/8,::1/128" doc:"networks of proxies whose X-Forwarded-For is believed"`
-	Lang       string             `koanf:"lang" doc:"language of messages, en or es; empty: the caller's"`
-	Database   DatabaseSettings   `koanf:"database"`
-	Operations OperationsSettings `koanf:"operations"`
-	Log        LogSettings        `koanf:"log"`
-	Tenants    TenantSettings     `koanf:"tenants"`
-	Tokens     TokenSettings      `koanf:"tokens"`
-	Passwords  PasswordSettings   `koanf:"passwords"`
-	Migrations MigrationSettings  `koanf:"migrations"`
+	DataDir        string                `koanf:"data_dir" default:"tenantry-data" doc:"folder of the embedded database, files and logs"`
+	Listen         string                `koanf:"listen" default:"127.0.0.1:8080" doc:"address of the API and the pages"`
+	Proxies        []string              `koanf:"trusted_proxies" default:"127.0.0.0/8,::1/128" doc:"networks of proxies whose X-Forwarded-For is believed"`
+	Lang           string                `koanf:"lang" doc:"language of messages, en or es; empty: the caller's"`
+	Database       DatabaseSettings      `koanf:"database"`
+	Operations     OperationsSettings    `koanf:"operations"`
+	Log            LogSettings           `koanf:"log"`
+	Tenants        TenantSettings        `koanf:"tenants"`
+	Tokens         TokenSettings         `koanf:"tokens"`
+	Passwords      PasswordSettings      `koanf:"passwords"`
+	Migrations     MigrationSettings     `koanf:"migrations"`
+	DataMigrations DataMigrationSettings `koanf:"data_migrations"`
+	Integrity      IntegritySettings     `koanf:"integrity"`
 }
 
 type DatabaseSettings struct {
@@ -91,6 +93,18 @@ type MigrationSettings struct {
 	LockTimeout time.Duration   `koanf:"lock_timeout" default:"5s" doc:"how long a migration waits for a lock on PostgreSQL before it tries again"`
 	Dir         string          `koanf:"dir" doc:"folder of your own apps' schemas and migrations; empty: none"`
 	DevDatabase tenantry.Secret `koanf:"dev_database" secret:"url" doc:"PostgreSQL server for scratch databases, on which makemigrations and --drift work; empty: that of database.url"`
+}
+
+type DataMigrationSettings struct {
+	Dir         string        `koanf:"dir" default:"" doc:"folder of your own data migrations, NAME.sql; empty: none"`
+	Lease       time.Duration `koanf:"lease" default:"15s" doc:"how long the part of a process that was killed waits for another"`
+	Timeout     time.Duration `koanf:"timeout" default:"1m" doc:"how long one transaction of a data migration may take"`
+	Transaction time.Duration `koanf:"transaction" default:"100ms" doc:"how long one is to take: groups grow and shrink with it"`
+	Rest        int           `koanf:"rest" default:"10" doc:"per cent of the time in which a data migration leaves the database to others"`
+}
+
+type IntegritySettings struct {
+	Hour int `koanf:"hour" default:"3" doc:"hour of the day, in UTC, at which one of the servers checks all data; -1: never"`
 }
 
 // Sources says where settings come from: file as given with --config, else the
@@ -156,6 +170,10 @@ func (s Settings) Validate() error {
 		{"database.url", s.Database.URL, isSQLite(s.Database.URL) || isPostgres(s.Database.URL) || s.Database.URL.Empty(), anyURL},
 		{"database.owner_url", s.Database.OwnerURL, isPostgres(s.Database.OwnerURL) || s.Database.OwnerURL.Empty(), postgresURL},
 		{"database.direct_url", s.Database.DirectURL, isPostgres(s.Database.DirectURL) || s.Database.DirectURL.Empty(), postgresURL},
+		atLeast("data_migrations.lease", s.DataMigrations.Lease, time.Second),
+		atLeast("data_migrations.timeout", s.DataMigrations.Timeout, time.Second),
+		atLeast("data_migrations.transaction", s.DataMigrations.Transaction, time.Millisecond),
+		within("data_migrations.rest", s.DataMigrations.Rest, 0, 90),
 		{"migrations.dev_database", s.Migrations.DevDatabase, isPostgres(s.Migrations.DevDatabase) || s.Migrations.DevDatabase.Empty(), postgresURL},
 		within("database.max_connections", s.Database.MaxConnections, 1, 10000),
 		oneOf("log.level", s.Log.Level, "debug", "info", "warn", "error"),
@@ -185,6 +203,7 @@ func (s Settings) Validate() error {
 		within("tokens.cache_size", s.Tokens.CacheSize, 1, 100_000_000),
 		atLeast("tokens.cache_lifetime", s.Tokens.CacheLifetime, time.Second),
 		atLeast("tokens.silence", s.Tokens.Silence, time.Second),
+		within("integrity.hour", s.Integrity.Hour, -1, 23),
 		atLeast("tokens.reconcile", s.Tokens.Reconcile, time.Second),
 		{"trusted_proxies", strings.Join(s.Proxies, ","), networksOf(s.Proxies) != nil || len(s.Proxies) == 0, "10.0.0.0/8, …"},
 	} {

@@ -141,7 +141,7 @@ func (p *program) adoptedDocument(ctx context.Context, report adopt.Report, outc
 		defer a.Close()
 		result, err := a.DataMigration.Run(ctx, a.SignIn.Console(a.Who),
 			datamigration.Request{GenerateTokens: o.generateTokens, CreateProfiles: o.createProfiles, Migrate: true},
-			func(datamigration.Step, int64, int64, bool) {})
+			func(datamigration.Stage, int64, int64, bool) {})
 		if err != nil {
 			return err
 		}

@@ -65,6 +65,16 @@ func open(t testing.TB, d sqldbtest.Database) House {
 	return h
 }
 
+// Graph is the product's migrations for the engine of a database.
+func Graph(t testing.TB, d sqldbtest.Database) *migrate.Graph {
+	t.Helper()
+	g, err := program(t, d, time.Now).Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 func program(t testing.TB, d sqldbtest.Database, clock tenantry.Clock) app.Program {
 	t.Helper()
 	var s app.Settings

@@ -15,6 +15,7 @@ type Progress struct {
 	console   *Console
 	label     string
 	total     int64
+	failed    int64
 	began     time.Time
 	lastLine  time.Time
 	container *mpb.Progress
@@ -41,7 +42,7 @@ func (p *Progress) At(done int64) {
 		if time.Since(p.lastLine) >= lineEvery {
 			p.lastLine = time.Now()
 			rate := float64(done) / time.Since(p.began).Seconds()
-			fmt.Fprintf(p.console.Err, "%s: %d/%d, %.0f/s\n", p.label, done, p.total, rate)
+			fmt.Fprintf(p.console.Err, "%s: %d/%d, %.0f/s%s\n", p.label, done, p.total, rate, p.failures())
 		}
 		return
 	}
@@ -49,10 +50,21 @@ func (p *Progress) At(done int64) {
 		p.container = mpb.New(mpb.WithOutput(p.console.Err), mpb.WithWidth(60))
 		p.bar = p.container.AddBar(p.total,
 			mpb.PrependDecorators(decor.Name(p.label+" "), decor.CountersNoUnit("%d/%d")),
-			mpb.AppendDecorators(decor.AverageSpeed(0, "%.0f/s "), decor.AverageETA(decor.ET_STYLE_GO)))
+			mpb.AppendDecorators(decor.AverageSpeed(0, "%.0f/s "), decor.AverageETA(decor.ET_STYLE_GO),
+				decor.Any(func(decor.Statistics) string { return p.failures() })))
 		p.bar.DecoratorAverageAdjust(p.began)
 	}
 	p.bar.SetCurrent(done)
+}
+
+// Failed shows how much of what is done has failed.
+func (p *Progress) Failed(n int64) { p.failed = n }
+
+func (p *Progress) failures() string {
+	if p.failed == 0 {
+		return ""
+	}
+	return ", " + p.console.Text.Text("progress.failed", "count", p.failed)
 }
 
 // Total corrects how much there is to do.

@@ -51,7 +51,7 @@ func ReportTokens(ctx context.Context, c *console.Console, a *app.App, look Repo
 	s := a.SignIn.Console(a.Who)
 	var fixed *token.Fixed
 	if fix {
-		done, err := a.Tokens.Fix(ctx, s)
+		done, err := a.Tokens.Fix(ctx, s, 0)
 		if err != nil {
 			return err
 		}

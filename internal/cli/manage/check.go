@@ -8,7 +8,6 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/argparse"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
-	"github.com/tenantry/tenantry/internal/cli/console"
 )
 
 func checkCommand() command {
@@ -23,6 +22,10 @@ func checkCommand() command {
 			p.Choice("--fail-level", []string{"CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"}, "ERROR",
 				"Message level that will cause the command to exit with a non-zero status. Default is ERROR.")
 			p.Strings("--database", "Run database related checks against these aliases.").Metavar("DATABASES")
+			p.Int("--tenant-id", "With \"check tenants\": ID of the only tenant to look at.")
+			p.Flag("--fix", "With \"check tenants\": put right what can be without anybody losing something.")
+			p.Flag("--dry-run", "With --fix: tell what would be put right and change nothing.")
+			p.Flag("--last", "With \"check tenants\": show what the last check of the server found.")
 		},
 		run: func(ctx context.Context, e *Env, v argparse.Values) error {
 			if v.Bool("--list-tags") {
@@ -35,7 +38,17 @@ func checkCommand() command {
 					return tenantry.NewError(tenantry.NotFound, "check.no_tag", "tag", tag)
 				}
 			}
-			return check(ctx, e, v.Strings("args"))
+			o := IntegrityOptions{Fix: v.Bool("--fix"), DryRun: v.Bool("--dry-run"), Last: v.Bool("--last")}
+			only, given, err := tenantID(v)
+			if err != nil {
+				return err
+			}
+			labels := v.Strings("args")
+			if !slices.Contains(labels, "tenants") && (given || o.Fix || o.DryRun || o.Last) {
+				return tenantry.NewError(tenantry.Usage, "check.without_tenants")
+			}
+			o.Only = only
+			return check(ctx, e, labels, o)
 		},
 	}
 }
@@ -43,7 +56,7 @@ func checkCommand() command {
 // check is Django's system check, and for `check tenants` what the seed means
 // by it: "verificar integridad de tenants". Without a label it looks at the
 // program only and needs no database, as Django's does.
-func check(ctx context.Context, e *Env, labels []string) error {
+func check(ctx context.Context, e *Env, labels []string, o IntegrityOptions) error {
 	g, err := e.Graph()
 	if err != nil {
 		return err
@@ -53,28 +66,29 @@ func check(ctx context.Context, e *Env, labels []string) error {
 			return tenantry.NewError(tenantry.NotFound, "migrate.no_app", "app", label)
 		}
 	}
-	findings := []tenantry.Finding{}
-	if slices.Contains(labels, "tenants") {
-		a, err := e.Open(ctx, sqldb.MustExist)
-		if err != nil {
-			return err
+	if !slices.Contains(labels, "tenants") {
+		if e.JSON {
+			return e.Document(map[string]any{"findings": []tenantry.Finding{}})
 		}
-		defer a.Close()
-		if findings, err = a.Integrity.Check(ctx, a.SignIn.Console(a.Who)); err != nil {
-			return err
-		}
+		e.checked(nil)
+		return nil
 	}
-	if e.JSON {
-		if err := e.Document(map[string]any{"findings": findings}); err != nil {
-			return err
-		}
-	} else {
-		e.checked(findings)
+	a, err := e.Open(ctx, sqldb.MustExist)
+	if err != nil {
+		return err
 	}
-	if len(findings) > 0 {
-		return console.ErrFindings
+	defer a.Close()
+	return ReportIntegrity(ctx, e.Console, a, o, e.checked)
+}
+
+// tenantID is the flag --tenant-id, which must not name nobody: the seed takes 0
+// for everybody.
+func tenantID(v argparse.Values) (only tenantry.TenantKey, given bool, err error) {
+	id, given := v.Int("--tenant-id")
+	if given && id <= 0 {
+		return 0, true, tenantry.NewError(tenantry.NotFound, "tenant.no_such_id", "id", id)
 	}
-	return nil
+	return tenantry.TenantKey(id), given, nil
 }
 
 // checked prints findings in the form of Django's system check.

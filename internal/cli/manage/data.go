@@ -13,7 +13,7 @@ import (
 // are the same in every language.
 func MigrateData(ctx context.Context, c *console.Console, a *app.App, r datamigration.Request) error {
 	var progress *console.Progress
-	result, err := a.DataMigration.Run(ctx, a.SignIn.Console(a.Who), r, func(step datamigration.Step, done, total int64, ended bool) {
+	result, err := a.DataMigration.Run(ctx, a.SignIn.Console(a.Who), r, func(step datamigration.Stage, done, total int64, ended bool) {
 		if progress == nil {
 			progress = c.Progress("progress."+string(step), total)
 		}
@@ -26,7 +26,7 @@ func MigrateData(ctx context.Context, c *console.Console, a *app.App, r datamigr
 		if c.JSON {
 			return
 		}
-		words := map[datamigration.Step]string{
+		words := map[datamigration.Stage]string{
 			datamigration.Tokens: "Tokens generados: %d", datamigration.Profiles: "Perfiles creados: %d", datamigration.Tenants: "Migrados %d tenants",
 		}
 		c.Line(c.Style(console.Success, fmt.Sprintf(words[step], done)))

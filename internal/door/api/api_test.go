@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/app/apptest"
 	"github.com/tenantry/tenantry/internal/base/locale"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/password"
@@ -39,16 +40,12 @@ import (
 	"github.com/tenantry/tenantry/internal/flow/onboard"
 	"github.com/tenantry/tenantry/internal/flow/signin"
 	"github.com/tenantry/tenantry/internal/flow/verify"
-	"github.com/tenantry/tenantry/migrations"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 var migrated = sqldbtest.NewTemplate(func(t testing.TB, d sqldbtest.Database) {
-	g, err := migrate.Load(migrations.Files, d.Engine, tenant.Migration(rand.Reader), user.Migration(rand.Reader))
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := apptest.Graph(t, d)
 	r := migrate.New(d.Owner(t), g, migrate.Options{Ledger: "tenantry_migration", Lease: "tenantry_lease", LeaseLength: time.Minute, LockTimeout: time.Second, Holder: "test", Clock: time.Now})
 	if _, err := r.Run(t.Context(), migrate.Request{}, func(migrate.Event) {}); err != nil {
 		t.Fatal(err)

@@ -12,12 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/app/apptest"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/base/sqldb/sqldbtest"
 	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/audit"
-	"github.com/tenantry/tenantry/migrations"
 )
 
 var console = tenantry.NewScope(tenantry.Actor{Kind: "console", Name: "root"}, 0, tenantry.Permissions()...)
@@ -30,10 +30,7 @@ type room struct {
 }
 
 var empty = sqldbtest.NewTemplate(func(t testing.TB, d sqldbtest.Database) {
-	g, err := migrate.Load(migrations.Files, d.Engine)
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := apptest.Graph(t, d)
 	runner := migrate.New(d.Owner(t), g, migrate.Options{Ledger: "tenantry_ledger", Lease: "tenantry_lease",
 		LeaseLength: 10 * time.Second, LockTimeout: 5 * time.Second, Holder: t.Name(), Clock: time.Now})
 	if _, err := runner.Run(t.Context(), migrate.Request{}, func(migrate.Event) {}); err != nil {

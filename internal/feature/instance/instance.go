@@ -1,6 +1,7 @@
 // Package instance is the room of what belongs to one database as a whole:
 // secrets that every process on it must share, such as the key that seals
-// cursors. It owns tenantry_instance.
+// cursors, and short notes by which processes tell each other who did what. It
+// owns tenantry_instance.
 package instance
 
 import (
@@ -11,7 +12,7 @@ import (
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 )
 
-// Service keeps the secrets.
+// Service keeps the secrets and the notes.
 type Service struct {
 	db     *sqldb.DB
 	random io.Reader
@@ -47,4 +48,28 @@ func (s *Service) Key(ctx context.Context, name string) (key []byte, err error) 
 		return nil, err
 	}
 	return base64.StdEncoding.DecodeString(text)
+}
+
+// Value returns what was last put under a name, "" for nothing.
+func (s *Service) Value(ctx context.Context, name string) (value string, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		value, err = selectValue(ctx, tx, name)
+		return err
+	})
+	return value, err
+}
+
+// Put keeps a value under a name for every process on the database.
+func (s *Service) Put(ctx context.Context, name, value string) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return upsertValue(ctx, tx, name, value) })
+}
+
+// Swap is Put if the value is still the one that was seen: of several processes
+// that saw the same, one succeeds.
+func (s *Service) Swap(ctx context.Context, name, seen, value string) (swapped bool, err error) {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		swapped, err = swapValue(ctx, tx, name, seen, value)
+		return err
+	})
+	return swapped, err
 }

@@ -21,3 +21,15 @@ func insertValue(ctx context.Context, tx *sqldb.Tx, name, value string) error {
 	_, err := tx.Exec(ctx, `INSERT INTO tenantry_instance (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`, name, value)
 	return err
 }
+
+func upsertValue(ctx context.Context, tx *sqldb.Tx, name, value string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO tenantry_instance (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+	return err
+}
+
+// swapValue replaces a value that is still the one that was seen; "" is none.
+func swapValue(ctx context.Context, tx *sqldb.Tx, name, seen, value string) (bool, error) {
+	n, err := tx.Exec(ctx, `INSERT INTO tenantry_instance (name, value) VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE tenantry_instance.value = ?`, name, value, seen)
+	return n == 1, err
+}

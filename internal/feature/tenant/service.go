@@ -285,6 +285,11 @@ func (s *Service) Models(ctx context.Context) (models []Model, err error) {
 	return models, err
 }
 
+// ModelsIn is Models within a transaction of the caller's.
+func (s *Service) ModelsIn(ctx context.Context, tx *sqldb.Tx) ([]Model, error) {
+	return selectModels(ctx, tx)
+}
+
 // alter is the shape of every change to a tenant: may I, lock it, is it still
 // what the caller saw, do, read it back.
 func (s *Service) alter(ctx context.Context, scope tenantry.Scope, ref Ref, p tenantry.Permission, onlyOperators bool, ifMatch string,

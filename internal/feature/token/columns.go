@@ -51,6 +51,11 @@ func (s *Service) TreatColumns(ctx context.Context, scope tenantry.Scope, t Trea
 	if err := scope.RequirePlatform(tenantry.TokensWrite); err != nil {
 		return Treated{}, err
 	}
+	return s.treatColumns(ctx, scope, t, nil, progress)
+}
+
+// treatColumns is TreatColumns for some tenants or, for nil, for all.
+func (s *Service) treatColumns(ctx context.Context, scope tenantry.Scope, t Treatment, only []tenantry.TenantKey, progress func(done int64)) (total Treated, err error) {
 	for after := tenantry.TenantKey(0); ; {
 		var last tenantry.TenantKey
 		var part Treated
@@ -60,43 +65,14 @@ func (s *Service) TreatColumns(ctx context.Context, scope tenantry.Scope, t Trea
 			if err != nil {
 				return err
 			}
-			found, err := selectColumns(ctx, tx, fits, after, batch)
+			found, err := selectColumns(ctx, tx, fits, only, after, batch)
 			if err != nil || len(found) == 0 {
 				return err
 			}
 			last = found[len(found)-1].tenant
-			ring, err := s.keysFor(ctx, tx, t)
-			if err != nil {
-				return err
-			}
-			homes, err := selectHomeIDs(ctx, tx, found[0].tenant, last)
-			if err != nil {
-				return err
-			}
-			var rows []columns
-			for _, c := range found {
-				row := columns{tenant: c.tenant}
-				for _, kind := range Kinds() {
-					text := c.of(kind)
-					if !fits.this(text) {
-						continue
-					}
-					changed, err := t.apply(ring, place{c.tenant, kind}, text, homes[c.tenant][kind].Current)
-					if err != nil {
-						return err
-					}
-					if len(changed) > longest {
-						part.TooLong++
-						continue
-					}
-					row.set(kind, changed)
-					part.Done++
-				}
-				if row.ai != "" || row.cwu != "" {
-					rows = append(rows, row)
-				}
-			}
-			return updateColumns(ctx, tx, rows, s.clock())
+			did, err := s.treat(ctx, tx, t, fits, found)
+			part = did.Treated
+			return err
 		})
 		if err != nil {
 			return total, err
@@ -112,6 +88,50 @@ func (s *Service) TreatColumns(ctx context.Context, scope tenantry.Scope, t Trea
 	return total, s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		return s.audit.Record(ctx, tx, scope, audit.Event{Action: "token.columns", Detail: map[string]any{"treatment": t, "columns": total.Done}})
 	})
+}
+
+// treated is what was done to the columns of some tenants.
+type treated struct {
+	Treated
+	of map[tenantry.TenantKey]int64
+}
+
+// treat treats what fits of the columns of some tenants, in the order of their keys.
+func (s *Service) treat(ctx context.Context, tx *sqldb.Tx, t Treatment, fits filter, found []columns) (did treated, err error) {
+	did.of = make(map[tenantry.TenantKey]int64, len(found))
+	ring, err := s.keysFor(ctx, tx, t)
+	if err != nil {
+		return did, err
+	}
+	homes, err := selectHomeIDs(ctx, tx, found[0].tenant, found[len(found)-1].tenant)
+	if err != nil {
+		return did, err
+	}
+	var rows []columns
+	for _, c := range found {
+		row := columns{tenant: c.tenant}
+		for _, kind := range Kinds() {
+			text := c.of(kind)
+			if !fits.this(text) {
+				continue
+			}
+			changed, err := t.apply(ring, place{c.tenant, kind}, text, homes[c.tenant][kind].Current)
+			if err != nil {
+				return did, err
+			}
+			if len(changed) > longest {
+				did.TooLong++
+				continue
+			}
+			row.set(kind, changed)
+			did.Done++
+			did.of[c.tenant]++
+		}
+		if row.ai != "" || row.cwu != "" {
+			rows = append(rows, row)
+		}
+	}
+	return did, updateColumns(ctx, tx, rows, s.clock())
 }
 
 func (s *Service) keysFor(ctx context.Context, tx *sqldb.Tx, t Treatment) (*seal.Keyring, error) {

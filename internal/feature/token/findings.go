@@ -13,13 +13,12 @@ import (
 // ForeignFindings reports what is wrong with the tokens in Django's columns. It
 // reads those only, so that it can speak of a database that is not ours yet.
 func (s *Service) ForeignFindings(ctx context.Context, tx *sqldb.Tx) ([]tenantry.Finding, error) {
-	c := &collection{}
+	c := &tenantry.Findings{}
 	// A token that two tenants hold names neither: it must not authenticate.
-	if err := c.sample(ctx, tx, "token.duplicate", tenantry.Critical, "tenants_tenantmodel:", selectDuplicateColumns); err != nil {
-		return nil, err
-	}
-	if err := c.sample(ctx, tx, "token.missing", tenantry.Warning, "tenants_tenantmodel:", selectMissingColumns); err != nil {
-		return nil, err
+	for _, r := range []tenantry.Rule{ofTenant("token.duplicate", tenantry.Critical, selectDuplicateColumns), ofTenant("token.missing", tenantry.Warning, selectMissingColumns)} {
+		if err := c.Broken(ask(ctx, tx, nil), r); err != nil {
+			return nil, err
+		}
 	}
 	err := eachColumn(ctx, tx, func(p place, text string) error {
 		if !seal.Sealed(text) {
@@ -27,71 +26,86 @@ func (s *Service) ForeignFindings(ctx context.Context, tx *sqldb.Tx) ([]tenantry
 		}
 		return nil
 	})
-	return c.all(), err
+	return c.All(), err
 }
 
-// Findings reports what is wrong with the tokens of a database that is ours, as far
-// as it shows without opening what is sealed.
-func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx) ([]tenantry.Finding, error) {
-	c := &collection{}
-	if err := c.sample(ctx, tx, "token.duplicate", tenantry.Critical, "tenants_tenantmodel:", selectAmbiguous, s.clock(), s.clock()); err != nil {
-		return nil, err
+// Findings reports what is wrong with the tokens of a database that is ours, of the
+// given tenants or, for nil, of all: whether each has both, what stands in the
+// columns is what is known, and what is known verifies. It opens what is sealed.
+func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) ([]tenantry.Finding, error) {
+	c, now := &tenantry.Findings{}, s.clock()
+	rules := []tenantry.Rule{
+		ofTenant("token.duplicate", tenantry.Critical, selectAmbiguous, now, now),
+		ofTenant("token.missing", tenantry.Warning, selectMissingColumns),
+		ofToken("token.not_in_directory", tenantry.Critical, selectUnlisted),
+		ofToken("token.wrong_count", tenantry.Critical, selectMiscounted),
+		ofToken("token.leftover", tenantry.Warning, selectLeftovers),
 	}
-	if err := c.sample(ctx, tx, "token.missing", tenantry.Warning, "tenants_tenantmodel:", selectMissingColumns); err != nil {
-		return nil, err
+	if only == nil { // a run belongs to no tenant
+		rules = append(rules, tenantry.Rule{Code: "token.run_malformed", Severity: tenantry.Warning, Table: "tenantry_token_run",
+			Text: `SELECT run_id, CAST(NULL AS bigint) FROM tenantry_token_run WHERE ` + tx.NotJSON("request") + ` ORDER BY run_id`})
 	}
-	if err := eachColumn(ctx, tx, func(p place, text string) error {
-		if seal.Sealed(text) {
-			return nil
+	for _, r := range rules {
+		if err := c.Broken(ask(ctx, tx, only), r); err != nil {
+			return nil, err
 		}
-		s.judgeShape(c, p, text)
-		if s.settings.Encrypt {
-			c.add("token.plain", tenantry.Warning, p.row())
+	}
+	if err := eachList(ctx, tx, only, func(tenant tenantry.TenantKey, id string, scopes, addresses sqldb.JSON) {
+		if (&Token{}).unpack(scopes, addresses) != nil { // nobody could read the token
+			c.Found("token.list_malformed", tenantry.Critical, "tenantry_token:"+id, tenant)
 		}
-		return nil
 	}); err != nil {
 		return nil, err
 	}
-	return c.all(), nil
+	err := s.judgeColumns(ctx, tx, c, only)
+	return c.All(), err
 }
 
-// Validate reports whether every column and what is known of it agree: it opens
-// what is sealed and looks for what a Django process has written since. (The
-// seed's validate_tenant_tokens.)
+func ofTenant(code string, severity tenantry.Severity, text string, args ...any) tenantry.Rule {
+	return tenantry.Rule{Code: code, Severity: severity, Table: "tenants_tenantmodel", Text: text, Args: args}
+}
+
+func ofToken(code string, severity tenantry.Severity, text string, args ...any) tenantry.Rule {
+	return tenantry.Rule{Code: code, Severity: severity, Table: "tenantry_token", Text: text, Args: args}
+}
+
+// judgeColumns compares every column with what is known of it.
+func (s *Service) judgeColumns(ctx context.Context, tx *sqldb.Tx, c *tenantry.Findings, only []tenantry.TenantKey) error {
+	ring, ringErr := s.keys.ToOpen(ctx)
+	for after := tenantry.TenantKey(0); ; {
+		page, err := selectStored(ctx, tx, only, after, batch, false)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		dead, err := selectDead(ctx, tx, strangers(page))
+		if err != nil {
+			return err
+		}
+		for _, row := range page {
+			for i, kind := range Kinds() {
+				s.judge(c, row, i, kind, dead, ring, ringErr)
+			}
+		}
+		after = page[len(page)-1].tenant
+	}
+}
+
+// Validate reports whether every column and what is known of it agree, and what has
+// expired. (The seed's validate_tenant_tokens.)
 func (s *Service) Validate(ctx context.Context, scope tenantry.Scope) ([]tenantry.Finding, error) {
 	if err := scope.RequirePlatform(tenantry.TokensRead); err != nil {
 		return nil, err
 	}
-	ring, ringErr := s.keys.ToOpen(ctx)
 	var found []tenantry.Finding
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		if found, err = s.Findings(ctx, tx); err != nil {
+		if found, err = s.Findings(ctx, tx, nil); err != nil {
 			return err
 		}
-		c := &collection{}
-		for after := tenantry.TenantKey(0); ; {
-			page, err := selectStored(ctx, tx, after, batch, false)
-			if err != nil {
-				return err
-			}
-			if len(page) == 0 {
-				break
-			}
-			dead, err := selectDead(ctx, tx, strangers(page))
-			if err != nil {
-				return err
-			}
-			for _, row := range page {
-				for i, kind := range Kinds() {
-					s.judge(c, row, i, kind, dead, ring, ringErr)
-				}
-			}
-			after = page[len(page)-1].tenant
-		}
+		c := &tenantry.Findings{}
 		if err := s.judgeLives(ctx, tx, c, s.clock(), false); err != nil {
 			return err
 		}
-		found = append(found, c.all()...)
+		found = append(found, c.All()...)
 		return nil
 	})
 	tenantry.SortFindings(found)
@@ -106,39 +120,45 @@ func (s *Service) Audit(ctx context.Context, scope tenantry.Scope) ([]tenantry.F
 	if err != nil {
 		return nil, err
 	}
-	c := &collection{}
+	c := &tenantry.Findings{}
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error { return s.judgeLives(ctx, tx, c, s.clock(), true) })
-	found = append(found, c.all()...)
+	found = append(found, c.All()...)
 	tenantry.SortFindings(found)
 	return found, err
 }
 
 // judge compares one column with what is known of it.
-func (s *Service) judge(c *collection, row stored, i int, kind Kind, dead map[Digest]bool, ring *seal.Keyring, ringErr error) {
+func (s *Service) judge(c *tenantry.Findings, row stored, i int, kind Kind, dead map[Digest]bool, ring *seal.Keyring, ringErr error) {
 	p, text, k := place{row.tenant, kind}, row.of(kind), row.known[i]
 	switch row.difference(i, kind) {
 	case unknown, replaced, withdrawn, closed:
 		if dead[DigestOf(text)] {
-			c.add("token.dead_in_column", tenantry.Critical, p.row())
+			c.Found("token.dead_in_column", tenantry.Critical, p.row(), p.tenant)
 		} else {
-			c.add("token.unregistered", tenantry.Warning, p.row())
+			c.Found("token.unregistered", tenantry.Warning, p.row(), p.tenant)
 		}
 	}
+	if text == "" {
+		return
+	}
 	if !seal.Sealed(text) {
+		if s.judgeShape(c, p, text); s.settings.Encrypt {
+			c.Found("token.plain", tenantry.Warning, p.row(), p.tenant)
+		}
 		return
 	}
 	if ringErr != nil {
-		c.add("token.cannot_open", tenantry.Critical, p.row(), "key", keyOf(text))
+		c.Found("token.cannot_open", tenantry.Critical, p.row(), p.tenant).Params = map[string]any{"key": keyOf(text)}
 		return
 	}
 	secret, version, err := p.open(ring, text)
 	if err != nil {
-		c.add("token.cannot_open", tenantry.Critical, p.row(), "key", keyOf(text))
+		c.Found("token.cannot_open", tenantry.Critical, p.row(), p.tenant).Params = map[string]any{"key": keyOf(text)}
 		return
 	}
 	digest := digestOf(secret)
 	if k.version != 0 && (version != k.version || string(digest[:]) != string(k.digest)) {
-		c.add("token.differs", tenantry.Critical, p.row())
+		c.Found("token.differs", tenantry.Critical, p.row(), p.tenant)
 	}
 	s.judgeShape(c, p, secret.Reveal())
 }
@@ -151,15 +171,15 @@ func keyOf(text string) uint32 {
 // weak is fewer characters than 128 bits of chance have in URL-safe base64.
 const weak = 22
 
-func (s *Service) judgeShape(c *collection, p place, text string) {
+func (s *Service) judgeShape(c *tenantry.Findings, p place, text string) {
 	shape, kind := s.settings.ShapeOf(text)
 	switch {
 	case len(text) < weak:
-		c.add("token.weak", tenantry.Warning, p.row())
+		c.Found("token.weak", tenantry.Warning, p.row(), p.tenant)
 	case shape == Malformed:
-		c.add("token.malformed", tenantry.Warning, p.row()) // it does not verify
+		c.Found("token.malformed", tenantry.Warning, p.row(), p.tenant) // it does not verify
 	case shape == OtherShape || kind != p.kind:
-		c.add("token.odd_shape", tenantry.Notice, p.row())
+		c.Found("token.odd_shape", tenantry.Notice, p.row(), p.tenant)
 	}
 }
 
@@ -170,61 +190,32 @@ const recently = 30 * 24 * time.Hour
 
 // judgeLives looks at every token's current version, and for course at how it and
 // those before it are used.
-func (s *Service) judgeLives(ctx context.Context, tx *sqldb.Tx, c *collection, now time.Time, course bool) error {
+func (s *Service) judgeLives(ctx context.Context, tx *sqldb.Tx, c *tenantry.Findings, now time.Time, course bool) error {
 	if err := eachCurrent(ctx, tx, func(t Token, v Version, p Policy) {
 		l := t.life(v, s.settings.within(p))
 		row := "tenantry_token:" + t.ID.String()
 		state, _, _ := l.at(now)
 		switch {
 		case !course && state == Expired:
-			c.add("token.expired", tenantry.Warning, row)
+			c.Found("token.expired", tenantry.Warning, row, t.Tenant)
 		case !course, state == Revoked, state == Expired:
 		case l.due(now):
-			c.add("token.due", tenantry.Notice, row)
+			c.Found("token.due", tenantry.Notice, row, t.Tenant)
 		}
 		if course && state == Active && v.CreatedAt != nil && v.FirstUsedAt == nil && now.Sub(*v.CreatedAt) > recently {
-			c.add("token.never_used", tenantry.Notice, row)
+			c.Found("token.never_used", tenantry.Notice, row, t.Tenant)
 		}
 	}); err != nil || !course {
 		return err
 	}
-	if err := c.sample(ctx, tx, "token.used_after_end", tenantry.Warning, "tenantry_token:", selectMisusedTokens, now.Add(-recently)); err != nil {
+	if err := c.Broken(ask(ctx, tx, nil), ofToken("token.used_after_end", tenantry.Warning, selectMisusedTokens, now.Add(-recently))); err != nil {
 		return err
 	}
-	return c.sample(ctx, tx, "token.old_in_use", tenantry.Notice, "tenantry_token:", selectStragglers)
+	return c.Broken(ask(ctx, tx, nil), ofToken("token.old_in_use", tenantry.Notice, selectStragglers))
 }
 
-// collection gathers findings, with the first rows of each.
-type collection struct{ found []tenantry.Finding }
-
-func (c *collection) all() []tenantry.Finding { return c.found }
-
-func (c *collection) add(code string, severity tenantry.Severity, row string, detail ...any) {
-	for i := range c.found {
-		f := &c.found[i]
-		if f.Code != code {
-			continue
-		}
-		f.Count++
-		if len(f.Rows) < tenantry.FindingRows && f.Rows[len(f.Rows)-1] != row {
-			f.Rows = append(f.Rows, row)
-		}
-		return
+func ask(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) tenantry.Ask {
+	return func(r tenantry.Rule, found func(string, []tenantry.TenantKey)) error {
+		return sqldb.Owned(ctx, tx, only, found, r.Text, r.Args...)
 	}
-	f := tenantry.Finding{Code: code, Severity: severity, Count: 1, Rows: []string{row}}
-	if len(detail) > 0 { // one name and its value
-		f.Params = map[string]any{detail[0].(string): detail[1]}
-	}
-	c.found = append(c.found, f)
-}
-
-func (c *collection) sample(ctx context.Context, tx *sqldb.Tx, code string, severity tenantry.Severity, table, query string, args ...any) error {
-	n, ids, err := tx.Sample(ctx, tenantry.FindingRows, query, args...)
-	if err == nil && n > 0 {
-		for i := range ids {
-			ids[i] = table + ids[i]
-		}
-		c.found = append(c.found, tenantry.Finding{Code: code, Severity: severity, Count: n, Rows: ids})
-	}
-	return err
 }

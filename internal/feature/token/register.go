@@ -29,11 +29,16 @@ func (s *Service) Reconcile(ctx context.Context, scope tenantry.Scope, progress 
 	if err := scope.RequirePlatform(tenantry.TokensWrite); err != nil {
 		return total, err
 	}
+	return s.reconcile(ctx, scope, nil, progress)
+}
+
+// reconcile is Reconcile for some tenants or, for nil, for all.
+func (s *Service) reconcile(ctx context.Context, scope tenantry.Scope, only []tenantry.TenantKey, progress func(tenants int64)) (total Reconciled, err error) {
 	var seen int64
 	for after := tenantry.TenantKey(0); ; {
 		var page []stored
 		err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-			page, err = selectStored(ctx, tx, after, batch, false)
+			page, err = selectStored(ctx, tx, only, after, batch, false)
 			return err
 		})
 		if err != nil || len(page) == 0 {
@@ -41,7 +46,7 @@ func (s *Service) Reconcile(ctx context.Context, scope tenantry.Scope, progress 
 		}
 		if differ(page) {
 			err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-				again, err := selectStored(ctx, tx, after, batch, true)
+				again, err := selectStored(ctx, tx, only, after, batch, true)
 				if err != nil {
 					return err
 				}
@@ -224,7 +229,7 @@ func (s *Service) differences(ctx context.Context, page []stored, dead map[Diges
 func registerAll(ctx context.Context, tx *sqldb.Tx, now time.Time, random io.Reader, progress func(tenants int64)) error {
 	var seen int64
 	for after := tenantry.TenantKey(0); ; {
-		page, err := selectStored(ctx, tx, after, batch, false)
+		page, err := selectStored(ctx, tx, nil, after, batch, false)
 		if err != nil || len(page) == 0 {
 			return err
 		}

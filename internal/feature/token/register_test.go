@@ -88,7 +88,7 @@ func TestDoubledTokenIsNobodysUntilTheNewerIsRotated(t *testing.T) {
 		if found := validate(t, h); !slices.Contains(found, "token.duplicate") {
 			t.Errorf("findings: %v", found)
 		}
-		fixed, err := h.Tokens.Fix(t.Context(), operator(h))
+		fixed, err := h.Tokens.Fix(t.Context(), operator(h), 0)
 		if err != nil || fixed.Rotated != 2 {
 			t.Fatalf("%+v, %v", fixed, err)
 		}
@@ -102,7 +102,7 @@ func TestDoubledTokenIsNobodysUntilTheNewerIsRotated(t *testing.T) {
 		if found := validate(t, h); found != nil {
 			t.Errorf("findings after the fix: %v", found)
 		}
-		if again, err := h.Tokens.Fix(t.Context(), operator(h)); again != (token.Fixed{}) || err != nil {
+		if again, err := h.Tokens.Fix(t.Context(), operator(h), 0); again != (token.Fixed{}) || err != nil {
 			t.Errorf("again: %+v, %v", again, err)
 		}
 	})
@@ -115,7 +115,7 @@ func TestFixLeavesNothingThatValidateFinds(t *testing.T) {
 		if found := validate(t, h); !slices.Equal(found, []string{"token.missing", "token.plain", "token.unregistered"}) {
 			t.Errorf("findings: %v", found)
 		}
-		fixed, err := h.Tokens.Fix(t.Context(), operator(h))
+		fixed, err := h.Tokens.Fix(t.Context(), operator(h), 0)
 		want := token.Fixed{Reconciled: token.Reconciled{Replaced: 1}, Generated: 2, Sealed: 1}
 		if err != nil || fixed != want {
 			t.Errorf("%+v, %v, want %+v", fixed, err, want)

@@ -418,6 +418,22 @@ func selectMissing(ctx context.Context, tx *sqldb.Tx, only, after tenantry.Tenan
 	}, query+` ORDER BY id LIMIT ?`+tx.Of(selectForUpdate), append(args, limit)...)
 }
 
+// selectMissingOf is selectMissing for given tenants.
+func selectMissingOf(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey, lock bool) ([]missing, error) {
+	given, args := tx.Given("g", sqldb.Collect("tenant_id", tenants, func(k tenantry.TenantKey) int64 { return int64(k) }))
+	query := `SELECT m.id, m.ai_token = '', m.cwu_token = '' FROM ` + given + ` JOIN tenants_tenantmodel m ON m.id = g.tenant_id
+		WHERE m.ai_token = '' OR m.cwu_token = '' ORDER BY m.id`
+	if lock {
+		query += tx.Of(selectForUpdateOfTenant)
+	}
+	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (m missing, err error) {
+		return m, r.Scan(&m.tenant, &m.needsAI, &m.needsCWU)
+	}, query, args...)
+}
+
+// selectForUpdateOfTenant locks Django's rows, not what they are joined with.
+var selectForUpdateOfTenant = sqldb.Twin{SQLite: ``, Postgres: ` FOR UPDATE OF m`}
+
 func countMissing(ctx context.Context, tx *sqldb.Tx, only tenantry.TenantKey) (n int64, err error) {
 	query, args := `SELECT COALESCE(SUM(CASE WHEN ai_token = '' THEN 1 ELSE 0 END + CASE WHEN cwu_token = '' THEN 1 ELSE 0 END), 0) FROM tenants_tenantmodel`, []any(nil)
 	if only != 0 {

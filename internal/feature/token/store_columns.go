@@ -27,12 +27,24 @@ func (f filter) condition(column string) (string, []any) {
 	return `(` + column + ` LIKE 'sealed:%' AND ` + column + ` NOT LIKE ?)`, []any{f.newest + "%"}
 }
 
-func selectColumns(ctx context.Context, tx *sqldb.Tx, f filter, after tenantry.TenantKey, limit int) ([]columns, error) {
+func selectColumns(ctx context.Context, tx *sqldb.Tx, f filter, only []tenantry.TenantKey, after tenantry.TenantKey, limit int) ([]columns, error) {
 	ai, args := f.condition(AI.column())
 	cwu, more := f.condition(CWU.column())
-	args = append(append([]any{after}, args...), more...)
+	text, args := sqldb.Limited(tx, only, `SELECT id, ai_token, cwu_token FROM tenants_tenantmodel WHERE id > ? AND (`+ai+` OR `+cwu+`) AND {id} ORDER BY id LIMIT ?`,
+		append(append(append([]any{after}, args...), more...), limit)...)
 	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (c columns, err error) { return c, r.Scan(&c.tenant, &c.ai, &c.cwu) },
-		`SELECT id, ai_token, cwu_token FROM tenants_tenantmodel WHERE id > ? AND (`+ai+` OR `+cwu+`) ORDER BY id LIMIT ?`+tx.Of(selectForUpdate), append(args, limit)...)
+		text+tx.Of(selectForUpdate), args...)
+}
+
+// selectColumnsOf is selectColumns for given tenants. It locks nothing: a data
+// migration has.
+func selectColumnsOf(ctx context.Context, tx *sqldb.Tx, f filter, tenants []tenantry.TenantKey) ([]columns, error) {
+	given, args := tx.Given("g", sqldb.Collect("tenant_id", tenants, func(k tenantry.TenantKey) int64 { return int64(k) }))
+	ai, more := f.condition("m." + AI.column())
+	cwu, most := f.condition("m." + CWU.column())
+	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (c columns, err error) { return c, r.Scan(&c.tenant, &c.ai, &c.cwu) },
+		`SELECT m.id, m.ai_token, m.cwu_token FROM `+given+` JOIN tenants_tenantmodel m ON m.id = g.tenant_id WHERE `+ai+` OR `+cwu+` ORDER BY m.id`,
+		append(append(args, more...), most...)...)
 }
 
 func countColumns(ctx context.Context, tx *sqldb.Tx, f filter) (n int64, err error) {
@@ -53,13 +65,14 @@ func countTenants(ctx context.Context, tx *sqldb.Tx) (n int64, err error) {
 	return n, err
 }
 
-// selectStored reads a page of Django's rows, and what is known of their tokens.
-func selectStored(ctx context.Context, tx *sqldb.Tx, after tenantry.TenantKey, limit int, lock bool) ([]stored, error) {
-	query := `SELECT id, ai_token, cwu_token FROM tenants_tenantmodel WHERE id > ? ORDER BY id LIMIT ?`
+// selectStored reads a page of Django's rows, of some tenants or for nil of all, and
+// what is known of their tokens.
+func selectStored(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey, after tenantry.TenantKey, limit int, lock bool) ([]stored, error) {
+	query, args := sqldb.Limited(tx, only, `SELECT id, ai_token, cwu_token FROM tenants_tenantmodel WHERE id > ? AND {id} ORDER BY id LIMIT ?`, after, limit)
 	if lock {
 		query += tx.Of(selectForUpdate)
 	}
-	page, err := sqldb.All(ctx, tx, func(r *sqldb.Rows) (s stored, err error) { return s, r.Scan(&s.tenant, &s.ai, &s.cwu) }, query, after, limit)
+	page, err := sqldb.All(ctx, tx, func(r *sqldb.Rows) (s stored, err error) { return s, r.Scan(&s.tenant, &s.ai, &s.cwu) }, query, args...)
 	if err != nil || len(page) == 0 {
 		return nil, err
 	}
@@ -67,9 +80,10 @@ func selectStored(ctx context.Context, tx *sqldb.Tx, after tenantry.TenantKey, l
 	for i, row := range page {
 		at[row.tenant] = i
 	}
-	rows, err := tx.Query(ctx, `SELECT t.tenant_id, t.kind, t.token_id, t.current_version, v.digest, v.revoked_reason <> ''
+	query, args = sqldb.Limited(tx, only, `SELECT t.tenant_id, t.kind, t.token_id, t.current_version, v.digest, v.revoked_reason <> ''
 		FROM tenantry_token t JOIN tenantry_token_version v ON v.tenant_id = t.tenant_id AND v.token_id = t.token_id AND v.version = t.current_version
-		WHERE t.tenant_id BETWEEN ? AND ? AND t.home`, page[0].tenant, page[len(page)-1].tenant)
+		WHERE t.tenant_id BETWEEN ? AND ? AND t.home AND {t.tenant_id}`, page[0].tenant, page[len(page)-1].tenant)
+	rows, err := tx.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

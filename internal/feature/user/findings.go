@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -9,58 +10,111 @@ import (
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 )
 
-// Findings reports what is wrong with stored people and profiles. It needs
-// Django's tables only, so that it can speak of a database that is not ours yet.
-func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx) ([]tenantry.Finding, error) {
+// Findings reports what is wrong with stored people and profiles, of the given
+// tenants or, for nil, of all. It needs Django's tables only, so that it can speak
+// of a database that is not ours yet.
+func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) ([]tenantry.Finding, error) {
 	ours, err := hasMemberships(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
 	administered := `EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.tenant_id = t.id AND p.is_tenant_admin)`
+	// Whoever has no profile concerns the tenants that they are a member of.
+	strangers := `SELECT u.id, CAST(NULL AS bigint) FROM auth_user u`
 	if ours {
 		administered += ` OR EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = t.id AND m.role IN ('` + RoleOwner + `', '` + RoleAdmin + `')
 			AND NOT EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.tenant_id = m.tenant_id AND p.user_id = m.user_id))`
+		strangers = `SELECT u.id, m.tenant_id FROM auth_user u LEFT JOIN tenantry_membership m ON m.user_id = u.id`
+		if only != nil {
+			strangers = `SELECT u.id, m.tenant_id FROM tenantry_membership m JOIN auth_user u ON u.id = m.user_id AND {m.tenant_id}`
+		}
 	}
-	var all []tenantry.Finding
-	for _, q := range []struct {
-		code     string
-		severity tenantry.Severity
-		table    string
-		text     string
-	}{
+	all, err := tenantry.Broken(ask(ctx, tx, only),
 		// On SQLite one such row stops every later migration of Django's.
-		{"user.orphan_profile", tenantry.Critical, "tenants_userprofile", `SELECT p.id FROM tenants_userprofile p
-			WHERE NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = p.user_id)
-			OR NOT EXISTS (SELECT 1 FROM tenants_tenantmodel t WHERE t.id = p.tenant_id) ORDER BY p.id`},
-		{"user.no_profile", tenantry.Warning, "auth_user", `SELECT u.id FROM auth_user u
-			WHERE NOT EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.user_id = u.id) ORDER BY u.id`},
-		{"user.tenant_without_admin", tenantry.Notice, "tenants_tenantmodel", `SELECT t.id FROM tenants_tenantmodel t
-			WHERE NOT (` + administered + `) ORDER BY t.id`},
-		{"user.password_unknown", tenantry.Notice, "auth_user", `SELECT id FROM auth_user WHERE ` + unknownAlgorithm + ` ORDER BY id`},
-		{"user.password_unusable", tenantry.Notice, "auth_user", `SELECT id FROM auth_user WHERE password = '' OR substr(password, 1, 1) = '!' ORDER BY id`},
-	} {
-		n, ids, err := tx.Sample(ctx, tenantry.FindingRows, q.text)
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			continue
-		}
-		for i := range ids {
-			ids[i] = q.table + ":" + ids[i]
-		}
-		all = append(all, tenantry.Finding{Code: q.code, Severity: q.severity, Count: n, Rows: ids})
+		profiles("user.orphan_profile", tenantry.Critical, orphanProfile),
+		tenantry.Rule{Code: "user.no_profile", Severity: tenantry.Warning, Table: "auth_user",
+			Text: strangers + ` WHERE NOT EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.user_id = u.id) ORDER BY u.id`},
+		tenantry.Rule{Code: "user.tenant_without_admin", Severity: tenantry.Notice, Table: "tenants_tenantmodel",
+			Text: `SELECT t.id, t.id FROM tenants_tenantmodel t WHERE NOT (` + administered + `) AND {t.id} ORDER BY t.id`},
+		people("user.password_unknown", tenantry.Notice, only, unknownAlgorithm),
+		people("user.password_unusable", tenantry.Notice, only, `u.password = '' OR substr(u.password, 1, 1) = '!'`),
+	)
+	if err != nil {
+		return nil, err
 	}
-	odd, err := oddProfiles(ctx, tx)
+	odd, err := oddProfiles(ctx, tx, only)
 	return append(all, odd...), err
+}
+
+// OwnFindings reports where Django's people and profiles and ours beside them
+// disagree.
+func (s *Service) OwnFindings(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) ([]tenantry.Finding, error) {
+	return tenantry.Broken(ask(ctx, tx, only),
+		notRegistered(only), notMember(),
+		// Django's word counts at home; what is stored is only late.
+		profiles("user.role_differs", tenantry.Notice, `EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = p.tenant_id AND m.user_id = p.user_id
+			AND `+roleDiffers+`)`),
+		// Foreign keys forbid these two, but on SQLite only to those who ask for them.
+		tenantry.Rule{Code: "user.leftover", Severity: tenantry.Warning, Table: "tenantry_user", Text: `SELECT s.user_id, m.tenant_id
+			FROM tenantry_user s LEFT JOIN tenantry_membership m ON m.user_id = s.user_id
+			WHERE ` + leftoverUser + ` AND ` + ofTenants(only, `s.user_id`) + ` ORDER BY s.user_id`},
+		tenantry.Rule{Code: "user.leftover_membership", Severity: tenantry.Warning, Table: "tenantry_membership",
+			Text: `SELECT m.tenant_id || '/' || m.user_id, m.tenant_id FROM tenantry_membership m WHERE (` + leftoverMembership + `) AND {m.tenant_id} ORDER BY m.tenant_id, m.user_id`},
+	)
+}
+
+const (
+	orphanProfile = `NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = p.user_id)
+		OR NOT EXISTS (SELECT 1 FROM tenants_tenantmodel t WHERE t.id = p.tenant_id)`
+	roleDiffers        = `p.is_tenant_admin <> (m.role IN ('` + RoleOwner + `', '` + RoleAdmin + `'))`
+	leftoverUser       = `NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = s.user_id)`
+	leftoverMembership = `NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = m.user_id)
+		OR NOT EXISTS (SELECT 1 FROM tenants_tenantmodel t WHERE t.id = m.tenant_id)`
+)
+
+// notRegistered and notMember: a Django process made them a moment ago, and whoever
+// reads them first fills it in.
+func notRegistered(only []tenantry.TenantKey) tenantry.Rule {
+	return people("user.not_registered", tenantry.Notice, only, `NOT EXISTS (SELECT 1 FROM tenantry_user s WHERE s.user_id = u.id)`)
+}
+
+func notMember() tenantry.Rule {
+	return profiles("user.not_a_member", tenantry.Notice, `EXISTS (SELECT 1 FROM auth_user u WHERE u.id = p.user_id)
+		AND EXISTS (SELECT 1 FROM tenants_tenantmodel t WHERE t.id = p.tenant_id)
+		AND NOT EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = p.tenant_id AND m.user_id = p.user_id)`)
+}
+
+// profiles is a rule about rows p of Django's profiles.
+func profiles(code string, severity tenantry.Severity, broken string) tenantry.Rule {
+	return tenantry.Rule{Code: code, Severity: severity, Table: "tenants_userprofile",
+		Text: `SELECT p.id, p.tenant_id FROM tenants_userprofile p WHERE (` + broken + `) AND {p.tenant_id} ORDER BY p.id`}
+}
+
+// people is a rule about rows u of Django's people, who concern the tenant that
+// they are at home with.
+func people(code string, severity tenantry.Severity, only []tenantry.TenantKey, broken string) tenantry.Rule {
+	from := `auth_user u LEFT JOIN tenants_userprofile p ON p.user_id = u.id WHERE`
+	if only != nil { // beginning with the profiles, which an index finds
+		from = `tenants_userprofile p JOIN auth_user u ON u.id = p.user_id WHERE {p.tenant_id} AND`
+	}
+	return tenantry.Rule{Code: code, Severity: severity, Table: "auth_user", Text: `SELECT u.id, p.tenant_id FROM ` + from + ` (` + broken + `) ORDER BY u.id`}
+}
+
+// ofTenants is the condition that a column names somebody of the tenants in
+// question: a member.
+func ofTenants(only []tenantry.TenantKey, column string) string {
+	if only == nil {
+		return `true`
+	}
+	return column + ` IN (SELECT o.user_id FROM tenantry_membership o WHERE {o.tenant_id})`
 }
 
 // unknownAlgorithm finds hashes of a form that base/password does not check, by
 // the name before the first dollar sign.
-const unknownAlgorithm = `password <> '' AND substr(password, 1, 1) <> '!'
-	AND substr(password, 1, 14) <> 'pbkdf2_sha256$' AND substr(password, 1, 12) <> 'pbkdf2_sha1$' AND substr(password, 1, 7) <> 'argon2$'
-	AND substr(password, 1, 14) <> 'bcrypt_sha256$' AND substr(password, 1, 7) <> 'bcrypt$' AND substr(password, 1, 7) <> 'scrypt$'
-	AND substr(password, 1, 4) <> 'md5$'`
+const unknownAlgorithm = `u.password <> '' AND substr(u.password, 1, 1) <> '!'
+	AND substr(u.password, 1, 14) <> 'pbkdf2_sha256$' AND substr(u.password, 1, 12) <> 'pbkdf2_sha1$' AND substr(u.password, 1, 7) <> 'argon2$'
+	AND substr(u.password, 1, 14) <> 'bcrypt_sha256$' AND substr(u.password, 1, 7) <> 'bcrypt$' AND substr(u.password, 1, 7) <> 'scrypt$'
+	AND substr(u.password, 1, 4) <> 'md5$'`
 
 // membershipTable tells whether Tenantry has migrated the database: a statement
 // that names a missing table would end the transaction on PostgreSQL.
@@ -77,49 +131,41 @@ func hasMemberships(ctx context.Context, tx *sqldb.Tx) (bool, error) {
 
 // oddProfiles reads every profile once and judges what SQL cannot. Few values
 // occur often, so each is judged once.
-func oddProfiles(ctx context.Context, tx *sqldb.Tx) ([]tenantry.Finding, error) {
-	notObject := tenantry.Finding{Code: "user.permissions_not_object", Severity: tenantry.Warning}
-	unknown := tenantry.Finding{Code: "user.unknown_permission", Severity: tenantry.Warning}
-	timezone := tenantry.Finding{Code: "user.bad_timezone", Severity: tenantry.Warning}
-	language := tenantry.Finding{Code: "user.bad_language", Severity: tenantry.Warning}
-	phone := tenantry.Finding{Code: "user.bad_phone", Severity: tenantry.Notice}
+func oddProfiles(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) ([]tenantry.Finding, error) {
+	var c tenantry.Findings
 	goodZone, goodLanguage := remembered(isTimezone), remembered(isLanguage)
+	isJSON := remembered(func(text string) bool { return json.Valid([]byte(text)) })
 	isObject := remembered(func(text string) bool { _, ok := sqldb.JSON(text).Object(); return ok })
 	inCatalogue := remembered(allInCatalogue)
 
-	rows, err := tx.Query(ctx, `SELECT id, phone, language, timezone, permissions FROM tenants_userprofile ORDER BY id`)
+	text, args := sqldb.Limited(tx, only, `SELECT id, tenant_id, phone, language, timezone, permissions FROM tenants_userprofile WHERE {tenant_id} ORDER BY id`)
+	rows, err := tx.Query(ctx, text, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var id int64
+		var tenant tenantry.TenantKey
 		var number, tag, zone string
 		var permissions sqldb.JSON
-		if err := rows.Scan(&id, &number, &tag, &zone, &permissions); err != nil {
+		if err := rows.Scan(&id, &tenant, &number, &tag, &zone, &permissions); err != nil {
 			return nil, err
 		}
-		for _, f := range []struct {
-			finding *tenantry.Finding
-			wrong   bool
-		}{
-			{&notObject, !isObject(string(permissions))},
-			{&unknown, !inCatalogue(string(permissions))},
-			{&timezone, !goodZone(zone)},
-			{&language, !goodLanguage(tag)},
-			{&phone, number != "" && !isPhone(number)},
-		} {
-			if !f.wrong {
-				continue
-			}
-			f.finding.Count++
-			if len(f.finding.Rows) < tenantry.FindingRows {
-				f.finding.Rows = append(f.finding.Rows, fmt.Sprintf("tenants_userprofile:%d", id))
+		granted := string(permissions)
+		note := func(wrong bool, code string, severity tenantry.Severity) {
+			if wrong {
+				c.Found(code, severity, fmt.Sprintf("tenants_userprofile:%d", id), tenant)
 			}
 		}
+		note(!isJSON(granted), "user.permissions_malformed", tenantry.Critical)
+		note(isJSON(granted) && !isObject(granted), "user.permissions_not_object", tenantry.Warning)
+		note(!inCatalogue(granted), "user.unknown_permission", tenantry.Warning)
+		note(!goodZone(zone), "user.bad_timezone", tenantry.Warning)
+		note(!goodLanguage(tag), "user.bad_language", tenantry.Warning)
+		note(number != "" && !isPhone(number), "user.bad_phone", tenantry.Notice)
 	}
-	found := []tenantry.Finding{notObject, unknown, timezone, language, phone}
-	return slices.DeleteFunc(found, func(f tenantry.Finding) bool { return f.Count == 0 }), rows.Err()
+	return c.All(), rows.Err()
 }
 
 // allInCatalogue tells whether an object's members are permissions, each true or
@@ -148,5 +194,11 @@ func remembered(judge func(string) bool) func(string) bool {
 			known[value] = verdict
 		}
 		return verdict
+	}
+}
+
+func ask(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) tenantry.Ask {
+	return func(r tenantry.Rule, found func(string, []tenantry.TenantKey)) error {
+		return sqldb.Owned(ctx, tx, only, found, r.Text, r.Args...)
 	}
 }

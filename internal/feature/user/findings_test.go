@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/migrate"
@@ -14,7 +15,7 @@ func (h *house) findings(t testing.TB) map[string]tenantry.Finding {
 	t.Helper()
 	all := map[string]tenantry.Finding{}
 	fine(t, h.db.Read(t.Context(), func(tx *sqldb.Tx) error {
-		found, err := h.users.Findings(t.Context(), tx)
+		found, err := h.users.Findings(t.Context(), tx, nil)
 		for _, f := range found {
 			all[f.Code] = f
 		}
@@ -51,12 +52,12 @@ func TestFindingsOfADatabaseThatIsNotOursYet(t *testing.T) {
 			f.Code = code
 			want[code] = f
 		}
-		if d := cmp.Diff(want, h.findings(t)); d != "" {
+		if d := cmp.Diff(want, h.findings(t), cmpopts.IgnoreFields(tenantry.Finding{}, "Tenants")); d != "" {
 			t.Errorf("want (-), found (+):\n%s", d)
 		}
 		// They are the same once the database is ours.
 		migrateTo(t, d, migrate.Request{})
-		if d := cmp.Diff(want, h.findings(t)); d != "" {
+		if d := cmp.Diff(want, h.findings(t), cmpopts.IgnoreFields(tenantry.Finding{}, "Tenants")); d != "" {
 			t.Errorf("after migrating, want (-), found (+):\n%s", d)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/app/apptest"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/password"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
@@ -19,7 +20,6 @@ import (
 	"github.com/tenantry/tenantry/internal/feature/audit"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/user"
-	"github.com/tenantry/tenantry/migrations"
 )
 
 // operator may do everything.
@@ -99,10 +99,7 @@ func adopted(t *testing.T, fn func(t *testing.T, h *house)) {
 
 func migrateTo(t testing.TB, d sqldbtest.Database, r migrate.Request) {
 	t.Helper()
-	g, err := migrate.Load(migrations.Files, d.Engine, tenant.Migration(rand.Reader), user.Migration(rand.Reader))
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := apptest.Graph(t, d)
 	runner := migrate.New(d.Owner(t), g, migrate.Options{
 		Ledger: "tenantry_ledger", Lease: "tenantry_lease", OwnApps: []string{"tenantry"},
 		LeaseLength: 10 * time.Second, LockTimeout: 5 * time.Second, Holder: t.Name(), Actor: "test", ProgramVersion: "test", Clock: time.Now,

@@ -370,6 +370,8 @@ type Placement struct {
 	Language, Timezone string
 	// Only limits it to people who are members of that tenant, unless it is zero.
 	Only tenantry.TenantKey
+	// After and Upto limit it to people with keys between, unless Upto is zero.
+	After, Upto tenantry.UserKey
 }
 
 // unplaced is the FROM and WHERE of the people whom a placement concerns.
@@ -379,7 +381,32 @@ func (p Placement) unplaced() (text string, args []any) {
 		text += ` AND EXISTS (SELECT 1 FROM tenantry_membership o WHERE o.tenant_id = ? AND o.user_id = u.id)`
 		args = append(args, p.Only)
 	}
+	if p.Upto != 0 {
+		text += ` AND u.id > ? AND u.id <= ?`
+		args = append(args, p.After, p.Upto)
+	}
 	return text, args
+}
+
+// selectUnplaced finds the next people whom a placement concerns.
+func selectUnplaced(ctx context.Context, tx *sqldb.Tx, p Placement, after tenantry.UserKey, limit int64) ([]tenantry.UserKey, error) {
+	text, args := p.unplaced()
+	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (k tenantry.UserKey, err error) { return k, r.Scan(&k) },
+		`SELECT u.id`+text+` AND u.id > ? ORDER BY u.id LIMIT ?`, append(args, after, limit)...)
+}
+
+// deleteUntouched takes profiles and memberships of a placement away that nobody has
+// changed since.
+func deleteUntouched(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, users []tenantry.UserKey) (n int64, err error) {
+	given, args := tx.Given("g", sqldb.Collect("user_id", users, func(k tenantry.UserKey) int64 { return int64(k) }))
+	if n, err = tx.Exec(ctx, `DELETE FROM tenants_userprofile WHERE tenant_id = ? AND created_at = updated_at AND user_id IN (SELECT user_id FROM `+given+`)`,
+		append([]any{tenant}, args...)...); err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM tenantry_membership WHERE tenant_id = ? AND role = '`+RoleQuarantined+`' AND user_id IN (SELECT user_id FROM `+given+`)
+		AND NOT EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.tenant_id = tenantry_membership.tenant_id AND p.user_id = tenantry_membership.user_id)`,
+		append([]any{tenant}, args...)...)
+	return n, err
 }
 
 func countUnplaced(ctx context.Context, tx *sqldb.Tx, p Placement) (n int64, err error) {
@@ -405,8 +432,9 @@ func placeAll(ctx context.Context, tx *sqldb.Tx, p Placement, now time.Time) (in
 	_, err = tx.Exec(ctx, `INSERT INTO tenantry_membership (tenant_id, user_id, role, created_at)
 		SELECT p.tenant_id, p.user_id, '`+RoleQuarantined+`', p.created_at
 		FROM tenants_userprofile p JOIN tenantry_user s ON s.user_id = p.user_id
-		WHERE p.tenant_id = ? AND NOT EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = p.tenant_id AND m.user_id = p.user_id)
-		ON CONFLICT DO NOTHING`, p.Tenant)
+		WHERE p.tenant_id = ? AND (? = 0 OR p.user_id > ? AND p.user_id <= ?)
+			AND NOT EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = p.tenant_id AND m.user_id = p.user_id)
+		ON CONFLICT DO NOTHING`, p.Tenant, p.Upto, p.After, p.Upto)
 	return made, err
 }
 

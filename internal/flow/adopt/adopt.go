@@ -110,11 +110,11 @@ func (f *Flow) findings(ctx context.Context, tx *sqldb.Tx) ([]tenantry.Finding, 
 	if err != nil {
 		return nil, err
 	}
-	people, err := f.Users.Findings(ctx, tx)
+	people, err := f.Users.Findings(ctx, tx, nil)
 	if err != nil {
 		return nil, err
 	}
-	tenants, err := f.Tenants.Findings(ctx, tx, tenant.SeedModels())
+	tenants, err := f.Tenants.Findings(ctx, tx, tenant.SeedModels(), nil)
 	all := slices.Concat(tokens, people, tenants)
 	tenantry.SortFindings(all)
 	return all, err

@@ -2,7 +2,6 @@ package adopt_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"flag"
 	"os"
@@ -11,14 +10,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tenantry/tenantry/internal/app/apptest"
 	"github.com/tenantry/tenantry/internal/base/catalog"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/base/sqldb/sqldbtest"
-	"github.com/tenantry/tenantry/internal/feature/tenant"
-	"github.com/tenantry/tenantry/internal/feature/user"
 	"github.com/tenantry/tenantry/internal/flow/adopt"
-	"github.com/tenantry/tenantry/migrations"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -27,10 +24,7 @@ func TestGoldenExpectedCatalogues(t *testing.T) {
 	t.Parallel()
 	sqldbtest.Each(t, func(t *testing.T, d sqldbtest.Database) {
 		db := d.Owner(t)
-		g, err := migrate.Load(migrations.Files, d.Engine, tenant.Migration(rand.Reader), user.Migration(rand.Reader))
-		if err != nil {
-			t.Fatal(err)
-		}
+		g := apptest.Graph(t, d)
 		runner := migrate.New(db, g, migrate.Options{Ledger: "l", Lease: "s", LeaseLength: time.Minute, LockTimeout: time.Second, Holder: "test", Clock: time.Now})
 		if _, err := runner.Run(t.Context(), migrate.Request{}, func(migrate.Event) {}); err != nil {
 			t.Fatal(err)

@@ -6,10 +6,12 @@ package datamigration
 
 import (
 	"context"
+	"time"
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
+	"github.com/tenantry/tenantry/internal/feature/rollout"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/feature/user"
@@ -27,155 +29,40 @@ func Depends() []migrate.Key {
 
 // Flow carries data over.
 type Flow struct {
-	DB      *sqldb.DB
-	Tenants *tenant.Service
-	Users   *user.Service
-	Tokens  *token.Service
+	DB       *sqldb.DB
+	Tenants  *tenant.Service
+	Users    *user.Service
+	Tokens   *token.Service
+	Rollouts *rollout.Service
+	Clock    tenantry.Clock
+	Elapsed  func() time.Duration // of a clock that nobody sets
+	Dir      string               // where the operator's own steps are, "" for none
+	More     []Step               // besides the product's and the operator's own
+	// Invariants tells what is wrong with tenants: a step must not add to it.
+	Invariants func(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey) ([]Violation, error)
+	// Applied tells which migrations the database has.
+	Applied func(ctx context.Context) (func(migrate.Key) bool, error)
 }
 
-// Request says which steps to take, and for whom.
-type Request struct {
-	GenerateTokens bool
-	CreateProfiles bool
-	Migrate        bool
-	Only           tenantry.TenantKey // one tenant, or zero for all
-	DryRun         bool               // count, and change nothing
+// Violation is something wrong with a tenant.
+type Violation struct {
+	Tenant tenantry.TenantKey
+	Code   string
 }
 
-// Result is how much each step did, or would do.
-type Result struct {
-	TokensGenerated int64 `json:"tokens_generated"`
-	ProfilesCreated int64 `json:"profiles_created"`
-	Migrated        int64 `json:"migrated"`
-}
-
-// Step names a step to whoever watches.
-type Step string
-
-const (
-	Tokens   Step = "tokens"
-	Profiles Step = "profiles"
-	Tenants  Step = "tenants"
-)
-
-// Run takes the steps in the seed's order: tokens, profiles, migration. watch is
-// told how far each has come and once when it ends. A tenant that does not exist
-// is NotFound before anything is done.
-func (f *Flow) Run(ctx context.Context, s tenantry.Scope, r Request, watch func(step Step, done, total int64, ended bool)) (Result, error) {
-	var result Result
-	if r.Only != 0 {
-		if _, err := f.Tenants.Get(ctx, s, tenant.ByKey(r.Only)); err != nil {
-			if tenantry.KindOf(err) == tenantry.NotFound {
-				err = tenantry.NewError(tenantry.NotFound, "tenant.no_such_id", "id", int64(r.Only))
-			}
-			return result, err
-		}
+// depends fails if a migration that a step needs has not been applied.
+func (f *Flow) depends(ctx context.Context, step Step) error {
+	if len(step.Depends) == 0 {
+		return nil
 	}
-	if r.GenerateTokens {
-		total, err := f.Tokens.CountMissing(ctx, s, r.Only)
-		if err != nil {
-			return result, err
-		}
-		result.TokensGenerated = total
-		if !r.DryRun {
-			result.TokensGenerated, err = f.Tokens.GenerateMissing(ctx, s, r.Only, func(done int64) { watch(Tokens, done, total, false) })
-			if err != nil {
-				return result, err
-			}
-		}
-		watch(Tokens, result.TokensGenerated, total, true)
-	}
-	if r.CreateProfiles {
-		n, err := f.createProfiles(ctx, s, r)
-		if err != nil {
-			return result, err
-		}
-		result.ProfilesCreated = n
-		watch(Profiles, n, n, true)
-	}
-	if r.Migrate {
-		n, err := f.migrate(ctx, s, r)
-		if err != nil {
-			return result, err
-		}
-		result.Migrated = n
-		watch(Tenants, n, n, true)
-	}
-	return result, nil
-}
-
-// Quarantine is the seed's tenant for people who belong nowhere.
-const Quarantine = "default"
-
-// createProfiles gives people without a profile one on the tenant "default",
-// which is made if need be, as the seed's create_user_profiles does. For one
-// tenant only its own members without a profile are given one, there.
-func (f *Flow) createProfiles(ctx context.Context, s tenantry.Scope, r Request) (created int64, err error) {
-	p := user.Placement{Tenant: r.Only, Only: r.Only, Language: "es", Timezone: "America/Santiago"}
-	if r.DryRun {
-		return f.Users.CountMissingProfiles(ctx, s, p)
-	}
-	err = f.DB.Write(ctx, func(tx *sqldb.Tx) error {
-		if _, err := f.Tenants.FillMissingIn(ctx, tx); err != nil {
-			return err
-		}
-		if r.Only == 0 {
-			if p.Tenant, err = f.quarantine(ctx, tx, s); err != nil {
-				return err
-			}
-		}
-		created, err = f.Users.CreateMissingProfilesIn(ctx, tx, s, p)
+	applied, err := f.Applied(ctx)
+	if err != nil {
 		return err
-	})
-	return created, err
-}
-
-// quarantine returns the tenant "default" and makes it when there is none. Its
-// tokens are made with it: the seed generates tokens before it makes the
-// tenant, and its own validation then fails.
-func (f *Flow) quarantine(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope) (tenantry.TenantKey, error) {
-	t, err := f.Tenants.GetIn(ctx, tx, s, tenant.ByName(Quarantine))
-	if tenantry.KindOf(err) != tenantry.NotFound {
-		return t.Key, err
 	}
-	t, err = f.Tenants.CreateIn(ctx, tx, s, tenant.Draft{
-		Name: Quarantine, Description: "Tenant por defecto", Model: "gpt-3.5-turbo", Quarantine: true,
-	})
-	if err != nil {
-		return 0, err
-	}
-	_, err = f.Tokens.IssueIn(ctx, tx, s, t.Key)
-	return t.Key, err
-}
-
-// migrate makes Django's rows whole in our eyes, public ids, memberships and what
-// verification knows of tokens, and tells how many tenants took part.
-func (f *Flow) migrate(ctx context.Context, s tenantry.Scope, r Request) (int64, error) {
-	if !r.DryRun {
-		err := f.DB.Write(ctx, func(tx *sqldb.Tx) error {
-			if _, err := f.Tenants.FillMissingIn(ctx, tx); err != nil {
-				return err
-			}
-			_, err := f.Users.FillMissingIn(ctx, tx)
-			return err
-		})
-		if err != nil {
-			return 0, err
-		}
-		if _, err := f.Tokens.Reconcile(ctx, s, func(int64) {}); err != nil {
-			return 0, err
+	for _, key := range step.Depends {
+		if !applied(key) {
+			return tenantry.NewError(tenantry.Conflict, "datamigration.depends", "step", step.Name, "migration", key.String())
 		}
 	}
-	if r.Only != 0 {
-		return 1, nil
-	}
-	counts, err := f.Tenants.Count(ctx, s)
-	if err != nil {
-		return 0, err
-	}
-	var n int64
-	for _, c := range counts {
-		n += c
-	}
-	return n, nil
+	return nil
 }

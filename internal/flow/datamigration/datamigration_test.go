@@ -34,9 +34,9 @@ func djangos(t testing.TB, h apptest.House) {
 var everything = datamigration.Request{GenerateTokens: true, CreateProfiles: true, Migrate: true}
 
 // run takes the steps and tells in which order they ended.
-func run(t testing.TB, h apptest.House, r datamigration.Request) (result datamigration.Result, ended []datamigration.Step) {
+func run(t testing.TB, h apptest.House, r datamigration.Request) (result datamigration.Result, ended []datamigration.Stage) {
 	t.Helper()
-	result, err := h.DataMigration.Run(t.Context(), h.SignIn.Console("root"), r, func(step datamigration.Step, done, total int64, last bool) {
+	result, err := h.DataMigration.Run(t.Context(), h.SignIn.Console("root"), r, func(step datamigration.Stage, done, total int64, last bool) {
 		if last {
 			ended = append(ended, step)
 		}
@@ -72,7 +72,7 @@ func TestR067_R096_R097_R100_StepsAreTakenInTheSeedsOrder(t *testing.T) {
 		djangos(t, h)
 		result, ended := run(t, h, everything)
 		wantResult(t, result, 4, 2, 3) // with the tenant "default"
-		if d := cmp.Diff([]datamigration.Step{datamigration.Tokens, datamigration.Profiles, datamigration.Tenants}, ended); d != "" {
+		if d := cmp.Diff([]datamigration.Stage{datamigration.Tokens, datamigration.Profiles, datamigration.Tenants}, ended); d != "" {
 			t.Errorf("want (-), order (+):\n%s", d)
 		}
 		for _, found := range must(h.Tenants.List(t.Context(), h.SignIn.Console("root"), tenant.Query{}))(t).Items {
@@ -149,7 +149,7 @@ func TestTenantThatDoesNotExistStopsEverything(t *testing.T) {
 		before := sizes(t, h)
 		missing := everything
 		missing.Only = 4711
-		_, err := h.DataMigration.Run(t.Context(), h.SignIn.Console("root"), missing, func(step datamigration.Step, _, _ int64, _ bool) { t.Errorf("took %s", step) })
+		_, err := h.DataMigration.Run(t.Context(), h.SignIn.Console("root"), missing, func(step datamigration.Stage, _, _ int64, _ bool) { t.Errorf("took %s", step) })
 		if !errors.Is(err, &tenantry.Error{Kind: tenantry.NotFound, Code: "tenant.no_such_id"}) {
 			t.Errorf("error %v", err)
 		}
@@ -210,7 +210,7 @@ func TestOnlyOperatorsCarryDataOver(t *testing.T) {
 		before := sizes(t, h)
 		own := tenantry.NewScope(tenantry.Actor{Kind: "user", Name: "eve"}, 1, tenantry.Permissions()...)
 		for _, r := range []datamigration.Request{{GenerateTokens: true}, {CreateProfiles: true}, {CreateProfiles: true, DryRun: true}} {
-			if _, err := h.DataMigration.Run(t.Context(), own, r, func(datamigration.Step, int64, int64, bool) {}); tenantry.KindOf(err) != tenantry.Forbidden {
+			if _, err := h.DataMigration.Run(t.Context(), own, r, func(datamigration.Stage, int64, int64, bool) {}); tenantry.KindOf(err) != tenantry.Forbidden {
 				t.Errorf("%+v: %v", r, err)
 			}
 		}
@@ -229,3 +229,5 @@ func must[T any](v T, err error) func(testing.TB) T {
 		return v
 	}
 }
+
+func draft(name string) tenant.Draft { return tenant.Draft{Name: name} }

@@ -47,7 +47,7 @@ func TestDemoHasSomethingForEveryScreen(t *testing.T) {
 			t.Errorf("models %v", models)
 		}
 		// One fault, that there is one to be found.
-		found, err := h.Integrity.Check(t.Context(), root)
+		found, err := h.Integrity.Check(t.Context(), root, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
+	"github.com/tenantry/tenantry/internal/feature/audit"
+	"github.com/tenantry/tenantry/internal/feature/instance"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/feature/user"
@@ -14,50 +16,101 @@ import (
 
 // Flow checks a database.
 type Flow struct {
-	DB      *sqldb.DB
-	Tenants *tenant.Service
-	Users   *user.Service
-	Tokens  *token.Service
+	DB       *sqldb.DB
+	Tenants  *tenant.Service
+	Users    *user.Service
+	Tokens   *token.Service
+	Audit    *audit.Log
+	Instance *instance.Service
+	Clock    tenantry.Clock
+	Holder   string // this process, among those that share the database
 }
 
-// Check returns every finding, the gravest first, from one consistent view.
-func (f *Flow) Check(ctx context.Context, s tenantry.Scope) ([]tenantry.Finding, error) {
+// Check returns every finding, the gravest first, from one consistent view: of one
+// tenant, which must exist, or for zero of all.
+func (f *Flow) Check(ctx context.Context, s tenantry.Scope, only tenantry.TenantKey) (all []tenantry.Finding, err error) {
 	if err := s.RequirePlatform(tenantry.TenantsRead); err != nil {
 		return nil, err
 	}
-	var models []string
-	catalogue, err := f.Tenants.Models(ctx)
+	err = f.DB.Read(ctx, func(tx *sqldb.Tx) error {
+		if only != 0 {
+			if _, err := f.Tenants.GetIn(ctx, tx, s, tenant.ByKey(only)); err != nil {
+				return err
+			}
+		}
+		all, err = f.look(ctx, tx, Request{Only: only}.only())
+		return err
+	})
+	return all, err
+}
+
+// FindingsIn returns what is wrong with some tenants, the gravest first, as the
+// transaction sees it. It costs what those tenants cost to read, however many
+// others there are. Rows that belong to no tenant are found by Check alone.
+func (f *Flow) FindingsIn(ctx context.Context, tx *sqldb.Tx, keys []tenantry.TenantKey) ([]tenantry.Finding, error) {
+	if len(keys) == 0 { // not "all"
+		return []tenantry.Finding{}, nil
+	}
+	return f.look(ctx, tx, keys)
+}
+
+func (f *Flow) look(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) ([]tenantry.Finding, error) {
+	catalogue, err := f.Tenants.ModelsIn(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range catalogue {
-		models = append(models, m.Name)
+	models := make([]string, len(catalogue))
+	for i, m := range catalogue {
+		models[i] = m.Name
 	}
 	all := []tenantry.Finding{}
-	err = f.DB.Read(ctx, func(tx *sqldb.Tx) error {
-		for _, room := range []func() ([]tenantry.Finding, error){
-			func() ([]tenantry.Finding, error) { return f.Tokens.Findings(ctx, tx) },
-			func() ([]tenantry.Finding, error) { return f.Users.Findings(ctx, tx) },
-			func() ([]tenantry.Finding, error) { return f.Tenants.Findings(ctx, tx, models) },
-			func() ([]tenantry.Finding, error) { return f.Tenants.QuarantineFinding(ctx, tx) },
-		} {
-			found, err := room()
-			if err != nil {
-				return err
-			}
-			all = append(all, found...)
+	rooms := []func() ([]tenantry.Finding, error){
+		func() ([]tenantry.Finding, error) { return f.Tokens.Findings(ctx, tx, only) },
+		func() ([]tenantry.Finding, error) { return f.Users.Findings(ctx, tx, only) },
+		func() ([]tenantry.Finding, error) { return f.Users.OwnFindings(ctx, tx, only) },
+		func() ([]tenantry.Finding, error) { return f.Tenants.Findings(ctx, tx, models, only) },
+		func() ([]tenantry.Finding, error) { return f.Tenants.OwnFindings(ctx, tx, only) },
+	}
+	if only == nil {
+		rooms = append(rooms, func() ([]tenantry.Finding, error) { return f.Audit.Findings(ctx, tx) })
+	}
+	for _, room := range rooms {
+		found, err := room()
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
+		all = append(all, found...)
+	}
 	tenantry.SortFindings(all)
-	return all, err
+	return all, nil
+}
+
+// Profiles says how people's profiles are spread (the seed's analyze_user_profiles),
+// and returns what is wrong with people and profiles, from the same view.
+func (f *Flow) Profiles(ctx context.Context, s tenantry.Scope) (a user.Analysis, found []tenantry.Finding, err error) {
+	if err := s.RequirePlatform(tenantry.UsersRead); err != nil {
+		return a, nil, err
+	}
+	err = f.DB.Read(ctx, func(tx *sqldb.Tx) error {
+		if a, err = f.Users.AnalyseIn(ctx, tx, s); err != nil {
+			return err
+		}
+		if found, err = f.Users.Findings(ctx, tx, nil); err != nil {
+			return err
+		}
+		ours, err := f.Users.OwnFindings(ctx, tx, nil)
+		found = append(found, ours...)
+		return err
+	})
+	tenantry.SortFindings(found)
+	return a, found, err
 }
 
 // Validate is the seed's validate_tenant_data: it returns every finding, and the
 // error that the seed raises for the first of its two conditions that does not
 // hold: tokens before profiles.
 func (f *Flow) Validate(ctx context.Context, s tenantry.Scope) ([]tenantry.Finding, error) {
-	all, err := f.Check(ctx, s)
+	all, err := f.Check(ctx, s, 0)
 	if err != nil {
 		return nil, err
 	}

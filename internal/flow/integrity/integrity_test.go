@@ -26,7 +26,7 @@ func codes(found []tenantry.Finding) (all []string) {
 
 func check(t testing.TB, h apptest.House) []tenantry.Finding {
 	t.Helper()
-	found, err := h.Integrity.Check(t.Context(), h.SignIn.Console("root"))
+	found, err := h.Integrity.Check(t.Context(), h.SignIn.Console("root"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestR103_R104_R105_TokensAreValidatedBeforeProfiles(t *testing.T) {
 func TestOnlyOperatorsLookIntoEverybodysData(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, h apptest.House) {
 		own := tenantry.NewScope(tenantry.Actor{Kind: "user", Name: "eve"}, 1, tenantry.Permissions()...)
-		if found, err := h.Integrity.Check(t.Context(), own); tenantry.KindOf(err) != tenantry.Forbidden || found != nil {
+		if found, err := h.Integrity.Check(t.Context(), own, 0); tenantry.KindOf(err) != tenantry.Forbidden || found != nil {
 			t.Errorf("%v, %v", found, err)
 		}
 		if found, err := h.Integrity.Validate(t.Context(), own); tenantry.KindOf(err) != tenantry.Forbidden || found != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/app/apptest"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/password"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
@@ -18,7 +19,6 @@ import (
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/user"
 	"github.com/tenantry/tenantry/internal/flow/signin"
-	"github.com/tenantry/tenantry/migrations"
 )
 
 type house struct {
@@ -29,11 +29,10 @@ type house struct {
 var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 
 var empty = sqldbtest.NewTemplate(func(t testing.TB, d sqldbtest.Database) {
-	g, err := migrate.Load(migrations.Files, d.Engine, tenant.Migration(rand.Reader), user.Migration(rand.Reader))
-	fine(t, err)
+	g := apptest.Graph(t, d)
 	runner := migrate.New(d.Owner(t), g, migrate.Options{Ledger: "tenantry_ledger", Lease: "tenantry_lease",
 		LeaseLength: 10 * time.Second, LockTimeout: 5 * time.Second, Holder: t.Name(), Clock: time.Now})
-	_, err = runner.Run(t.Context(), migrate.Request{}, func(migrate.Event) {})
+	_, err := runner.Run(t.Context(), migrate.Request{}, func(migrate.Event) {})
 	fine(t, err)
 })
 

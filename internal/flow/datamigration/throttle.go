@@ -1,0 +1,93 @@
+package datamigration
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Where groups and batches begin, and how large they become.
+const (
+	firstGroup = 16
+	mostGroup  = 2000
+	firstBatch = 500
+	mostBatch  = 20_000
+)
+
+// adapt makes the next transaction take about as long as it is to take.
+func (w *worker) adapt(took time.Duration, tenants, rows int64) {
+	most, did := int64(mostGroup), tenants
+	if !w.each() {
+		most, did = mostBatch, rows
+	}
+	switch {
+	case took > w.pace.Transaction:
+		w.size = max(1, int64(float64(w.size)*float64(w.pace.Transaction)/float64(took)))
+	case took < w.pace.Transaction/2 && did*2 >= w.size: // a group that was not full says nothing
+		w.size = min(w.size*2, most)
+	}
+}
+
+// throttle holds the workers of a process back together.
+type throttle struct {
+	pace    Pace
+	elapsed func() time.Duration
+	began   time.Duration
+
+	mu   sync.Mutex
+	done int64
+}
+
+func newThrottle(p Pace, elapsed func() time.Duration) *throttle {
+	return &throttle{pace: p, elapsed: elapsed, began: elapsed()}
+}
+
+// after waits as long as the pace asks once a transaction of some weight is over.
+func (t *throttle) after(ctx context.Context, took time.Duration, weight int64, ping func(ctx context.Context) (time.Duration, error)) error {
+	t.mu.Lock()
+	t.done += weight
+	done := t.done
+	t.mu.Unlock()
+	if t.pace.Rest > 0 {
+		if err := sleep(ctx, took*time.Duration(t.pace.Rest)/time.Duration(100-t.pace.Rest)); err != nil {
+			return err
+		}
+	}
+	if t.pace.Rate > 0 {
+		due := time.Duration(float64(done) / float64(t.pace.Rate) * float64(time.Second))
+		if err := sleep(ctx, due+t.began-t.elapsed()); err != nil {
+			return err
+		}
+	}
+	if t.pace.Latency <= 0 {
+		return nil
+	}
+	for pause := 50 * time.Millisecond; ; pause = min(pause*2, 5*time.Second) {
+		took, err := ping(ctx)
+		if err != nil || took <= t.pace.Latency {
+			return nil // what is wrong with the database shows in the work
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// ping measures how long the database takes to answer.
+func (w *worker) ping(ctx context.Context) (time.Duration, error) {
+	began := w.flow.Elapsed()
+	err := w.flow.DB.Ping(ctx)
+	return w.flow.Elapsed() - began, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
