@@ -157,6 +157,9 @@ func (p *program) retryCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "retry RUN", Short: p.Text.Text("cli.datamigration.retry"), Args: exactly(1),
 		RunE: p.withRun(func(ctx context.Context, a *app.App, s tenantry.Scope, id tenantry.RunID) error {
+			if !failed {
+				return tenantry.NewError(tenantry.Usage, "cli.bad_flag", "reason", "--failed")
+			}
 			how, err := pace.pace(a)
 			if err != nil {
 				return err

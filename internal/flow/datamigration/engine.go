@@ -421,7 +421,11 @@ func (w *worker) deal(ctx context.Context, tx *sqldb.Tx, items []rollout.Item, c
 		return nil, err
 	}
 	if w.run.Reverts == "" && w.step.Verify != nil && (len(did) > 1 || did[0].Position == "") {
-		if err := w.step.Verify(ctx, tx, left); err != nil {
+		proven := left
+		if items[0].Tenant == 0 {
+			proven = []tenantry.TenantKey{0}
+		}
+		if err := w.step.Verify(ctx, tx, proven); err != nil {
 			return nil, err
 		}
 	}
