@@ -149,7 +149,7 @@ type worker struct {
 	throttle *throttle
 	node     string
 	size     int64 // of the next group or batch
-	stalls   int   // transactions in a row that came to nobody
+	stalls   int   // transactions in a row that came to nothing
 	compares bool  // something was wrong before, so what is wrong after must be held against it
 	seen     map[tenantry.TenantKey]sighting
 }
@@ -342,16 +342,15 @@ func (w *worker) group(ctx context.Context, l rollout.Lease, first, last tenantr
 		return 0, context.Cause(ctx)
 	case lost(err), halted(err):
 		return 0, err
-	case len(taken) == 0 && !gone(err):
-		// It did not come to any tenant: the database is slow, or something is wrong with
-		// the run itself.
-		if w.stalls++; w.stalls > mostStalls || tenantry.KindOf(err) != tenantry.Busy && !timedOut(err) {
+	case gone(err), len(taken) == 0:
+		// No tenant is at fault, and nothing is held against one: the database is away,
+		// slow or full, or something is wrong with the run itself.
+		w.stalls++
+		passing := gone(err) || timedOut(err) || tenantry.KindOf(err) == tenantry.Busy
+		if !passing || w.stalls > mostStalls {
 			return 0, err
 		}
 		return 1, sleep(ctx, time.Duration(w.stalls)*200*time.Millisecond)
-	case gone(err):
-		// Not the tenants' fault: nothing is held against them.
-		return 1, w.infrastructure(ctx, err)
 	case len(taken) > 1:
 		// What was one group is two.
 		middle := taken[len(taken)/2-1].Tenant
@@ -572,19 +571,12 @@ func gone(err error) bool {
 	return errors.As(err, &e) && e.Kind == tenantry.Unavailable && len(e.Code) > 9 && e.Code[:9] == "database."
 }
 
-// mostStalls is how many transactions in a row may come to nobody.
+// mostStalls is how many transactions in a row may come to nothing: eleven seconds of
+// an absent database, and longer of a slow one.
 const mostStalls = 10
 
 func timedOut(err error) bool {
 	return errors.Is(err, &tenantry.Error{Kind: tenantry.Conflict, Code: "rollout.timeout"})
-}
-
-// infrastructure waits a moment when the database is away, and gives up in the end.
-func (w *worker) infrastructure(ctx context.Context, err error) error {
-	if !gone(err) {
-		return err
-	}
-	return w.patiently(ctx, func() error { return w.flow.DB.Ping(ctx) })
 }
 
 // patiently tries again, for a while, what fails because the database is busy or away.

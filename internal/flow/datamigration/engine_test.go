@@ -270,6 +270,124 @@ func TestAGroupFailsForNobodyElse(t *testing.T) {
 	})
 }
 
+// The database's troubles are no tenant's fault.
+func TestALostConnectionIsNobodysFault(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, h apptest.House) {
+		if h.DB.Engine() == sqldb.SQLite {
+			return // there is none to lose
+		}
+		fleet(t, h, 30)
+		var cut atomic.Int64
+		step := counting(func(ctx context.Context, tx *sqldb.Tx, key tenantry.TenantKey) error {
+			if key%10 == 0 && cut.Add(1) <= 3 {
+				_, err := tx.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
+				return err
+			}
+			return nil
+		})
+		wantRun(t, carry(t, h, begin(t, h, step, options).ID), rollout.Finished, rollout.Counts{Items: 30, Done: 30, Changes: 30})
+		wantOnce(t, h, 30, 0)
+		if cut.Load() <= 3 {
+			t.Errorf("the connection was cut %d times only", cut.Load())
+		}
+	})
+}
+
+// Two transactions that wait for each other: the database ends one, which is done
+// again.
+func TestARealDeadlockIsTriedAgain(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, h apptest.House) {
+		if h.DB.Engine() == sqldb.SQLite {
+			return // its writer is alone
+		}
+		fleet(t, h, 5)
+		h.Exec(t, `INSERT INTO counted (tenant_id, n) VALUES (1001, 0), (1002, 0)`)
+		lock := func(ctx context.Context, tx *sqldb.Tx, key int64) error {
+			_, err := tx.Exec(ctx, `UPDATE counted SET n = 0 WHERE tenant_id = ?`, key)
+			return err
+		}
+		var once sync.Once
+		var other sync.WaitGroup
+		step := counting(func(ctx context.Context, tx *sqldb.Tx, key tenantry.TenantKey) error {
+			if key != 3 {
+				return nil
+			}
+			if err := lock(ctx, tx, 1001); err != nil {
+				return err
+			}
+			once.Do(func() {
+				ready := make(chan struct{})
+				other.Go(func() {
+					if err := h.DB.Write(t.Context(), func(tx *sqldb.Tx) error {
+						if err := lock(t.Context(), tx, 1002); err != nil {
+							return err
+						}
+						select {
+						case <-ready:
+						default:
+							close(ready)
+						}
+						return lock(t.Context(), tx, 1001)
+					}); err != nil {
+						t.Error(err)
+					}
+				})
+				<-ready
+			})
+			return lock(ctx, tx, 1002)
+		})
+		wantRun(t, carry(t, h, begin(t, h, step, options).ID), rollout.Finished, rollout.Counts{Items: 5, Done: 5, Changes: 5})
+		other.Wait()
+		h.Exec(t, `DELETE FROM counted WHERE tenant_id > 1000`)
+		wantOnce(t, h, 5, 0)
+	})
+}
+
+// A disk that is full stops the process, not the run: with space again it goes on.
+func TestAFullDiskStopsTheProcess(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, h apptest.House) {
+		if h.DB.Engine() == sqldb.Postgres {
+			return // its server cannot be given a small disk here
+		}
+		fleet(t, h, 30)
+		var full atomic.Bool
+		full.Store(true)
+		step := counting(func(ctx context.Context, tx *sqldb.Tx, key tenantry.TenantKey) error {
+			if key < 20 {
+				return nil
+			}
+			if !full.Load() {
+				return pragma(ctx, tx, `PRAGMA max_page_count = 1000000`)
+			}
+			if err := pragma(ctx, tx, `PRAGMA max_page_count = 1`); err != nil { // as many as there are
+				return err
+			}
+			_, err := tx.Exec(ctx, `INSERT INTO counted (tenant_id, n) WITH RECURSIVE n(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT i, 1 FROM n`)
+			return err
+		})
+		r := begin(t, h, step, options)
+		_, err := h.DataMigration.Carry(t.Context(), h.SignIn.Console("root"), r.ID, pace(h), "n", func(rollout.Run) {})
+		if !errors.Is(err, &tenantry.Error{Kind: tenantry.Unavailable, Code: "database.disk"}) {
+			t.Errorf("error %v", err)
+		}
+		if r := must(h.Rollouts.Get(t.Context(), h.SignIn.Console("root"), r.ID))(t); r.State != rollout.Running || r.Counts.Quarantined != 0 {
+			t.Errorf("%+v", r)
+		}
+		full.Store(false)
+		wantRun(t, carry(t, h, r.ID), rollout.Finished, rollout.Counts{Items: 30, Done: 30, Changes: 30})
+		wantOnce(t, h, 30, 0)
+	})
+}
+
+func pragma(ctx context.Context, tx *sqldb.Tx, text string) error {
+	rows, err := tx.Query(ctx, text)
+	if err != nil {
+		return err
+	}
+	rows.Close()
+	return rows.Err()
+}
+
 func TestTenantsComeAndGoDuringARun(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, h apptest.House) {
 		fleet(t, h, 30)
