@@ -43,7 +43,7 @@ func main() {
 	b := &bench{fills: map[string]filledDatabase{}}
 	flag.IntVar(&b.runs, "runs", 5, "counted runs of each figure")
 	flag.IntVar(&b.tenants, "tenants", 100_000, "tenants of the large database")
-	flag.StringVar(&b.only, "only", "", "some figures, with commas between them: migrate, start, serve, tokens, rotate, fleet, check, verify, cold, revoke, overlap, integrity")
+	flag.StringVar(&b.only, "only", "", "some figures, with commas between them: migrate, start, serve, tokens, rotate, fleet, largetable, check, verify, cold, revoke, overlap, integrity")
 	flag.DurationVar(&b.seconds, "for", 5*time.Second, "how long each run under load takes")
 	flag.Parse()
 	if err := b.main(context.Background()); err != nil {
@@ -85,7 +85,7 @@ func (b *bench) main(ctx context.Context) (err error) {
 		engines []sqldb.Engine
 	}{
 		{"migrate", b.migrateFromEmpty, both}, {"start", b.startUp, both}, {"serve", b.serveReady, both},
-		{"tokens", b.generateTokens, both}, {"rotate", b.rotateTokens, both}, {"fleet", b.fleet, both},
+		{"tokens", b.generateTokens, both}, {"rotate", b.rotateTokens, both}, {"fleet", b.fleet, both}, {"largetable", b.largeTable, both},
 		{"check", b.check, either}, {"verify", b.verify, either}, {"cold", b.cold, either},
 		{"revoke", b.revoke, postgres}, {"overlap", b.overlap, both}, {"integrity", b.integrity, both},
 	} {

@@ -11,18 +11,19 @@ const (
 	firstGroup = 16
 	mostGroup  = 2000
 	firstBatch = 500
+	leastBatch = 200 // below, what a transaction costs anyway is all that is left
 	mostBatch  = 20_000
 )
 
 // adapt makes the next transaction take about as long as it is to take.
 func (w *worker) adapt(took time.Duration, tenants, rows int64) {
-	most, did := int64(mostGroup), tenants
+	least, most, did := int64(1), int64(mostGroup), tenants
 	if !w.each() {
-		most, did = mostBatch, rows
+		least, most, did = leastBatch, mostBatch, rows
 	}
 	switch {
 	case took > w.pace.Transaction:
-		w.size = max(1, int64(float64(w.size)*float64(w.pace.Transaction)/float64(took)))
+		w.size = max(w.size/2, least) // one slow transaction is no trend
 	case took < w.pace.Transaction/2 && did*2 >= w.size: // a group that was not full says nothing
 		w.size = min(w.size*2, most)
 	}
