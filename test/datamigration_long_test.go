@@ -131,7 +131,7 @@ func TestThreeNodesShareARun(t *testing.T) {
 	t.Parallel()
 	from, start := counted(t)
 	sqldbtest.EachFrom(t, from, func(t *testing.T, d sqldbtest.Database) {
-		for round := range 5 {
+		for round := range 3 {
 			t.Run(fmt.Sprint("round ", round), func(t *testing.T) {
 				d := from.Copy(t, d.Engine)
 				// One tenant is dealt with; the others wait for the nodes to come.
@@ -146,7 +146,7 @@ func TestThreeNodesShareARun(t *testing.T) {
 				}
 				var nodes []*exec.Cmd
 				for range 3 {
-					p := start(d, "resume", run, "--transaction", "30ms")
+					p := start(d, "resume", run)
 					if err := p.Start(); err != nil {
 						t.Fatal(err)
 					}

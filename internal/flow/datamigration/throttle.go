@@ -9,22 +9,25 @@ import (
 // Where groups and batches begin, and how large they become.
 const (
 	firstGroup = 16
+	leastGroup = 16 // below, what a transaction costs anyway is most of what is left
 	mostGroup  = 2000
 	firstBatch = 500
-	leastBatch = 200 // below, what a transaction costs anyway is all that is left
+	leastBatch = 200
 	mostBatch  = 20_000
 )
 
 // adapt makes the next transaction take about as long as it is to take.
 func (w *worker) adapt(took time.Duration, tenants, rows int64) {
-	least, most, did := int64(1), int64(mostGroup), tenants
+	least, most, did := int64(leastGroup), int64(mostGroup), tenants
 	if !w.each() {
 		least, most, did = leastBatch, mostBatch, rows
 	}
 	switch {
-	case took > w.pace.Transaction:
-		w.size = max(w.size/2, least) // one slow transaction is no trend
-	case took < w.pace.Transaction/2 && did*2 >= w.size: // a group that was not full says nothing
+	case took > 4*w.pace.Transaction: // whatever it costs: it keeps others waiting
+		w.size = max(w.size/2, 1)
+	case took > w.pace.Transaction: // one slow transaction is no trend
+		w.size = max(w.size/2, least)
+	case took < w.pace.Transaction/2 && did*2 >= w.size || w.size < least: // a group that was not full says nothing
 		w.size = min(w.size*2, most)
 	}
 }
