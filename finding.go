@@ -40,8 +40,8 @@ type Rule struct {
 	Args     []any
 }
 
-// Ask asks a database for the rows that break a rule.
-type Ask func(r Rule, found func(row string, owners []TenantKey)) error
+// Ask asks a database for what a rule's text finds.
+type Ask func(text string, args []any, found func(row string, owners []TenantKey)) error
 
 // Broken lists what breaks rules, in their order.
 func Broken(ask Ask, rules ...Rule) ([]Finding, error) {
@@ -73,7 +73,7 @@ func (c *Findings) Found(code string, severity Severity, row string, tenants ...
 // Broken adds what breaks rules.
 func (c *Findings) Broken(ask Ask, rules ...Rule) error {
 	for _, r := range rules {
-		if err := ask(r, func(row string, owners []TenantKey) {
+		if err := ask(r.Text, r.Args, func(row string, owners []TenantKey) {
 			c.Found(r.Code, r.Severity, r.Table+":"+row, owners...).Params = r.Params
 		}); err != nil {
 			return err

@@ -168,7 +168,7 @@ func TestCodesMadeAtRunTimeHaveMessages(t *testing.T) {
 		"status.":             statuses,
 		"rollout.state.":      {string(rollout.Running), string(rollout.Paused), string(rollout.Stopped), string(rollout.Finished), string(rollout.Cancelled)},
 		"rollout.outcome.":    outcomes,
-		"cli.datamigration.":  {"pause", "cancel"},
+		"cli.datamigration.":  {"pause", "cancel", "resume", "retry", "revert"},
 		"datamigration.bad_":  {"name", "line", "parameter"},
 		"migrate.would_lose_": {"index", "trigger"}, // what SQLite attaches to a table
 		"cli.tenant.":         {"activate", "approve"},

@@ -131,74 +131,56 @@ func (p *program) stepFor(ctx context.Context, a *app.App, s tenantry.Scope, nam
 
 func (p *program) resumeCommand() *cobra.Command {
 	var keepFailed bool
-	var pace paceFlags
-	c := &cobra.Command{
-		Use: "resume RUN", Short: p.Text.Text("cli.datamigration.resume"), Args: exactly(1),
-		RunE: p.withRun(func(ctx context.Context, a *app.App, s tenantry.Scope, id tenantry.RunID) error {
-			how, err := pace.pace(a)
-			if err != nil {
-				return err
-			}
-			run, err := a.DataMigration.Resume(ctx, s, id, keepFailed)
-			if err != nil {
-				return err
-			}
-			return p.carry(ctx, a, s, run, how)
-		}),
-	}
+	c := p.carryCommand("resume", func(ctx context.Context, a *app.App, s tenantry.Scope, id tenantry.RunID) (rollout.Run, error) {
+		return a.DataMigration.Resume(ctx, s, id, keepFailed)
+	})
 	c.Flags().BoolVar(&keepFailed, "keep-failed", false, p.Text.Text("cli.datamigration.flag.keep_failed"))
-	pace.bind(p, c)
 	return c
 }
 
 func (p *program) retryCommand() *cobra.Command {
-	var pace paceFlags
 	var failed bool
-	c := &cobra.Command{
-		Use: "retry RUN", Short: p.Text.Text("cli.datamigration.retry"), Args: exactly(1),
-		RunE: p.withRun(func(ctx context.Context, a *app.App, s tenantry.Scope, id tenantry.RunID) error {
-			if !failed {
-				return tenantry.NewError(tenantry.Usage, "cli.bad_flag", "reason", "--failed")
-			}
-			how, err := pace.pace(a)
-			if err != nil {
-				return err
-			}
-			run, err := a.DataMigration.Retry(ctx, s, id)
-			if err != nil {
-				return err
-			}
-			return p.carry(ctx, a, s, run, how)
-		}),
-	}
+	c := p.carryCommand("retry", func(ctx context.Context, a *app.App, s tenantry.Scope, id tenantry.RunID) (rollout.Run, error) {
+		if !failed {
+			return rollout.Run{}, tenantry.NewError(tenantry.Usage, "cli.bad_flag", "reason", "--failed")
+		}
+		return a.DataMigration.Retry(ctx, s, id)
+	})
 	c.Flags().BoolVar(&failed, "failed", true, p.Text.Text("cli.datamigration.flag.failed"))
-	pace.bind(p, c)
 	return c
 }
 
 func (p *program) revertCommand() *cobra.Command {
 	var yes bool
+	c := p.carryCommand("revert", func(ctx context.Context, a *app.App, s tenantry.Scope, id tenantry.RunID) (rollout.Run, error) {
+		if !yes {
+			if err := p.confirmByName(id.String()); err != nil {
+				return rollout.Run{}, err
+			}
+		}
+		return a.DataMigration.StartRevert(ctx, s, id)
+	})
+	c.Flags().BoolVar(&yes, "yes", false, p.Text.Text("cli.flag.yes"))
+	return c
+}
+
+// carryCommand lets a run go on, or one that takes it back, and works on it.
+func (p *program) carryCommand(verb string, begin func(ctx context.Context, a *app.App, s tenantry.Scope, id tenantry.RunID) (rollout.Run, error)) *cobra.Command {
 	var pace paceFlags
 	c := &cobra.Command{
-		Use: "revert RUN", Short: p.Text.Text("cli.datamigration.revert"), Args: exactly(1),
+		Use: verb + " RUN", Short: p.Text.Text("cli.datamigration." + verb), Args: exactly(1),
 		RunE: p.withRun(func(ctx context.Context, a *app.App, s tenantry.Scope, id tenantry.RunID) error {
 			how, err := pace.pace(a)
 			if err != nil {
 				return err
 			}
-			if !yes {
-				if err := p.confirmByName(id.String()); err != nil {
-					return err
-				}
-			}
-			run, err := a.DataMigration.StartRevert(ctx, s, id)
+			run, err := begin(ctx, a, s, id)
 			if err != nil {
 				return err
 			}
 			return p.carry(ctx, a, s, run, how)
 		}),
 	}
-	c.Flags().BoolVar(&yes, "yes", false, p.Text.Text("cli.flag.yes"))
 	pace.bind(p, c)
 	return c
 }

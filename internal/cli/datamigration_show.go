@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/app"
 	"github.com/tenantry/tenantry/internal/feature/rollout"
-	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/flow/datamigration"
 )
 
@@ -134,19 +134,21 @@ func (p *program) items(ctx context.Context, a *app.App, s tenantry.Scope, run r
 	if err != nil {
 		return nil, err
 	}
+	keys := make([]tenantry.TenantKey, len(found))
+	for i, f := range found {
+		keys[i] = f.Tenant
+	}
+	names, err := a.Tenants.Names(ctx, s, keys)
 	all := make([]itemDocument, len(found))
 	for i, f := range found {
-		all[i] = itemDocument{Tenant: int64(f.Tenant), Outcome: string(f.Outcome), Wave: f.Wave + 1, Attempts: f.Attempts, Changes: f.Changes, Code: f.Code, Cause: f.Cause}
-		if f.Tenant == 0 {
-			continue
-		}
-		t, err := a.Tenants.Get(ctx, s, tenant.ByKey(f.Tenant))
-		if err != nil && tenantry.KindOf(err) != tenantry.NotFound {
-			return nil, err
-		}
-		all[i].Name = t.Name
+		all[i] = itemDocumentOf(f)
+		all[i].Name = names[f.Tenant]
 	}
-	return all, nil
+	return all, err
+}
+
+func itemDocumentOf(i rollout.Item) itemDocument {
+	return itemDocument{Tenant: int64(i.Tenant), Outcome: string(i.Outcome), Wave: i.Wave + 1, Attempts: i.Attempts, Changes: i.Changes, Code: i.Code, Cause: i.Cause}
 }
 
 func (p *program) showRunCommand() *cobra.Command {
@@ -165,7 +167,7 @@ func (p *program) showRunCommand() *cobra.Command {
 			if of != "" {
 				items, err = p.oneItem(ctx, a, s, run, of)
 			} else {
-				if !known(outcome) {
+				if !slices.Contains(rollout.Outcomes(), rollout.Outcome(outcome)) {
 					return tenantry.NewError(tenantry.Usage, "cli.bad_flag", "reason", fmt.Sprint("--outcome ", rollout.Outcomes()))
 				}
 				items, err = p.items(ctx, a, s, run, rollout.Outcome(outcome), 10_000)
@@ -190,15 +192,6 @@ func (p *program) showRunCommand() *cobra.Command {
 	return c
 }
 
-func known(outcome string) bool {
-	for _, o := range rollout.Outcomes() {
-		if string(o) == outcome {
-			return true
-		}
-	}
-	return false
-}
-
 // oneItem is a tenant's part in a run, with the tries that failed. The tenant may be
 // gone: then only its number is known.
 func (p *program) oneItem(ctx context.Context, a *app.App, s tenantry.Scope, run rollout.Run, of string) ([]itemDocument, error) {
@@ -218,8 +211,7 @@ func (p *program) oneItem(ctx context.Context, a *app.App, s tenantry.Scope, run
 	if len(found) == 0 || found[0].Tenant != key {
 		return nil, tenantry.NewError(tenantry.NotFound, "rollout.no_item", "tenant", of, "run", run.ID.String())
 	}
-	f := found[0]
-	d := itemDocument{Tenant: int64(f.Tenant), Outcome: string(f.Outcome), Wave: f.Wave + 1, Attempts: f.Attempts, Changes: f.Changes, Code: f.Code, Cause: f.Cause}
+	d := itemDocumentOf(found[0])
 	tries, err := a.Rollouts.Attempts(ctx, s, run.ID, key)
 	for _, t := range tries {
 		d.Tries = append(d.Tries, attemptDocument{t.Number, t.Node, t.Code, t.Cause, t.StartedAt, t.EndedAt})

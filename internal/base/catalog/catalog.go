@@ -136,10 +136,14 @@ func (c Catalog) Table(name string) (t Table, ok bool) {
 // Only returns the catalogue of some of the tables, without views and
 // functions, which belong to no table.
 func (c Catalog) Only(wanted func(table string) bool) Catalog {
-	some := Catalog{Engine: c.Engine}
-	for _, t := range c.Tables {
-		if wanted(t.Name) {
-			some.Tables = append(some.Tables, t)
+	return Catalog{Engine: c.Engine, Tables: only(c.Tables, func(t Table) bool { return wanted(t.Name) })}
+}
+
+// only is what is wanted of a list, nil when that is nothing.
+func only[T any](all []T, wanted func(T) bool) (some []T) {
+	for _, one := range all {
+		if wanted(one) {
+			some = append(some, one)
 		}
 	}
 	return some
@@ -148,13 +152,6 @@ func (c Catalog) Only(wanted func(table string) bool) Catalog {
 // Without returns the catalogue without some of the tables and what is said of
 // them, their sequences and their columns.
 func (c Catalog) Without(tables []string) Catalog {
-	left := c
-	left.Tables, left.Comments, left.Grants = nil, nil, nil
-	for _, t := range c.Tables {
-		if !slices.Contains(tables, t.Name) {
-			left.Tables = append(left.Tables, t)
-		}
-	}
 	isTheirs := func(on string) bool {
 		for _, t := range tables {
 			if strings.HasSuffix(on, " "+t) || strings.Contains(on, " "+t+".") || strings.HasSuffix(on, " "+t+"_id_seq") || strings.HasSuffix(on, " "+t+"_pkey") {
@@ -163,16 +160,10 @@ func (c Catalog) Without(tables []string) Catalog {
 		}
 		return false
 	}
-	for _, n := range c.Comments {
-		if !isTheirs(n.On) {
-			left.Comments = append(left.Comments, n)
-		}
-	}
-	for _, g := range c.Grants {
-		if !isTheirs(g.On) {
-			left.Grants = append(left.Grants, g)
-		}
-	}
+	left := c
+	left.Tables = only(c.Tables, func(t Table) bool { return !slices.Contains(tables, t.Name) })
+	left.Comments = only(c.Comments, func(n Comment) bool { return !isTheirs(n.On) })
+	left.Grants = only(c.Grants, func(g Grant) bool { return !isTheirs(g.On) })
 	return left
 }
 
@@ -180,8 +171,6 @@ func (c Catalog) Without(tables []string) Catalog {
 // that.
 func (c Catalog) Kept(wanted func(name string) bool) Catalog {
 	var gone []string
-	left := c
-	left.Tables, left.Views, left.Functions, left.Sequences, left.Types = nil, nil, nil, nil, nil
 	keep := func(name string) bool {
 		if !wanted(name) {
 			name, _, _ = strings.Cut(name, "(")
@@ -190,32 +179,12 @@ func (c Catalog) Kept(wanted func(name string) bool) Catalog {
 		}
 		return true
 	}
-	for _, t := range c.Tables {
-		if keep(t.Name) {
-			left.Tables = append(left.Tables, t)
-		}
-	}
-	for _, v := range c.Views {
-		if keep(v.Name) {
-			left.Views = append(left.Views, v)
-		}
-	}
-	for _, f := range c.Functions {
-		if keep(f.Name) {
-			left.Functions = append(left.Functions, f)
-		}
-	}
-	for _, s := range c.Sequences {
-		if keep(s.Name) {
-			left.Sequences = append(left.Sequences, s)
-		}
-	}
-	for _, t := range c.Types {
-		if keep(t.Name) {
-			left.Types = append(left.Types, t)
-		}
-	}
-	left.Comments, left.Grants = nil, nil
+	left := c
+	left.Tables = only(c.Tables, func(t Table) bool { return keep(t.Name) })
+	left.Views = only(c.Views, func(v View) bool { return keep(v.Name) })
+	left.Functions = only(c.Functions, func(f Function) bool { return keep(f.Name) })
+	left.Sequences = only(c.Sequences, func(s Sequence) bool { return keep(s.Name) })
+	left.Types = only(c.Types, func(t Type) bool { return keep(t.Name) })
 	about := func(on string) bool { // of something that is gone: TABLE t, COLUMN t.c, TRIGGER g ON t
 		_, name, _ := strings.Cut(on, " ")
 		if _, table, ok := strings.Cut(name, " ON "); ok {
@@ -231,16 +200,8 @@ func (c Catalog) Kept(wanted func(name string) bool) Catalog {
 		}
 		return slices.Contains(gone, name)
 	}
-	for _, n := range c.Comments {
-		if !about(n.On) {
-			left.Comments = append(left.Comments, n)
-		}
-	}
-	for _, g := range c.Grants {
-		if !about(g.On) {
-			left.Grants = append(left.Grants, g)
-		}
-	}
+	left.Comments = only(c.Comments, func(n Comment) bool { return !about(n.On) })
+	left.Grants = only(c.Grants, func(g Grant) bool { return !about(g.On) })
 	return left
 }
 

@@ -26,9 +26,9 @@ type Maker struct {
 	// Without names the runner's own tables.
 	Without []string
 
-	base, current, desired *Scratch
-	words                  []sqltext.Statement
-	squash                 *squash // what is squashed, if that is what is done
+	current, desired *Scratch
+	words            []sqltext.Statement
+	squash           *squash // what is squashed, if that is what is done
 }
 
 // squash is what a squashed migration takes the place of.
@@ -53,17 +53,7 @@ func (t Twin) Empty() bool { return len(t.Changes) == 0 && len(t.Left) == 0 }
 // Prepare replays the migrations of the apps that this one can build on, with
 // and without its own, and the schema that is wanted in place of its own.
 func (m *Maker) Prepare(ctx context.Context, file, schema string) error {
-	before, err := m.Graph.Before(m.App)
-	if err != nil {
-		return err
-	}
-	if m.base, err = m.Bench.Empty(ctx); err != nil {
-		return err
-	}
-	if err := m.run(ctx, m.base, before, migrate.Request{}); err != nil {
-		return err
-	}
-	if m.current, err = m.Bench.Copy(ctx, m.base); err != nil {
+	if err := m.replayOthers(ctx); err != nil {
 		return err
 	}
 	if m.has() {
@@ -71,11 +61,29 @@ func (m *Maker) Prepare(ctx context.Context, file, schema string) error {
 			return err
 		}
 	}
-	if m.desired, err = m.Bench.Copy(ctx, m.base); err != nil {
-		return err
-	}
 	m.words = sqltext.Split(schema)
 	return m.desired.Execute(ctx, file, schema)
+}
+
+// replayOthers replays the migrations of the other apps, on which what is current and
+// what is desired of this one are to be made.
+func (m *Maker) replayOthers(ctx context.Context) error {
+	others, err := m.Graph.Before(m.App)
+	if err != nil {
+		return err
+	}
+	base, err := m.Bench.Empty(ctx)
+	if err != nil {
+		return err
+	}
+	if err := m.run(ctx, base, others, migrate.Request{}); err != nil {
+		return err
+	}
+	if m.current, err = m.Bench.Copy(ctx, base); err != nil {
+		return err
+	}
+	m.desired, err = m.Bench.Copy(ctx, base)
+	return err
 }
 
 func (m *Maker) has() bool { return slices.Contains(m.Graph.Apps(), m.App) }

@@ -2,6 +2,7 @@ package draft
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -94,7 +95,7 @@ func (p *postgresDraft) newName(o object) (string, bool) {
 		return "", false
 	}
 	wanted := things(want, o.sort)
-	for _, name := range sortedKeys(wanted) {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if _, taken := things(have, o.sort)[name]; !taken && wanted[name] == old {
 			return name, true
 		}
@@ -115,15 +116,6 @@ func things(t catalog.Table, sort string) map[string]string {
 		all[c.Name] = c.Definition
 	}
 	return all
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // sameByAnotherName renames constraints and indexes, which keep their names when

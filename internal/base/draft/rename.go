@@ -2,6 +2,7 @@ package draft
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/tenantry/tenantry"
@@ -112,10 +113,5 @@ func (d *drafting) rename(ctx context.Context, r Rename) error {
 }
 
 func hasColumn(t catalog.Table, name string) bool {
-	for _, c := range t.Columns {
-		if c.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.Columns, func(c catalog.Column) bool { return c.Name == name })
 }

@@ -23,6 +23,16 @@ func readMaster(ctx context.Context, db *sqldb.DB) (all []master, err error) {
 	return all, err
 }
 
+// madeBy is the statement that makes something, "" where there is none.
+func madeBy(all []master, kind, name string) string {
+	for _, m := range all {
+		if m.kind == kind && m.name == name {
+			return m.sql
+		}
+	}
+	return ""
+}
+
 // onSQLite proposes changes about what is left.
 func (d *drafting) onSQLite(ctx context.Context, left []catalog.Difference) error {
 	have, err := readMaster(ctx, d.from)
@@ -33,21 +43,13 @@ func (d *drafting) onSQLite(ctx context.Context, left []catalog.Difference) erro
 	if err != nil {
 		return err
 	}
-	find := func(all []master, kind, name string) string {
-		for _, m := range all {
-			if m.kind == kind && m.name == name {
-				return m.sql
-			}
-		}
-		return ""
-	}
 	drop := func(kind, name string) string {
 		return "DROP " + strings.ToUpper(kind) + " " + sqltext.Quote(name)
 	}
 	// Views and triggers first: they speak of tables as they are.
 	for _, l := range left {
 		o := objectOf(l)
-		if l.Kind != catalog.Missing && (o.sort == "view" || o.sort == "trigger") && find(have, o.sort, o.name) != "" {
+		if l.Kind != catalog.Missing && (o.sort == "view" || o.sort == "trigger") && madeBy(have, o.sort, o.name) != "" {
 			if _, err := d.try(ctx, Change{o.whole(), d.dropPhrase(l), []string{drop(o.sort, o.name)}}, nil); err != nil {
 				return err
 			}
@@ -58,7 +60,7 @@ func (d *drafting) onSQLite(ctx context.Context, left []catalog.Difference) erro
 		o := objectOf(l)
 		switch {
 		case o.sort == "table" && l.Kind == catalog.Missing:
-			_, err = d.try(ctx, Change{o.whole(), []Phrase{d.phrase(l)}, withIndexes(want, o.name, find(want, "table", o.name))}, nil)
+			_, err = d.try(ctx, Change{o.whole(), []Phrase{d.phrase(l)}, withIndexes(want, o.name, madeBy(want, "table", o.name))}, nil)
 		case o.sort == "table" && l.Kind == catalog.Unexpected:
 			_, err = d.try(ctx, Change{o.whole(), []Phrase{d.phrase(l)}, []string{drop("table", o.name)}}, nil)
 		case o.table != "" && o.sort != "trigger" && !done[o.table]:
@@ -149,12 +151,7 @@ func (d *drafting) alterOnSQLite(ctx context.Context, table string, left []catal
 // which is without the length of a varchar and without collations. Statements
 // about indexes are left out: they come from the schema, too.
 func ownWords(table string, statements []string, want []master) (better []string) {
-	var create string
-	for _, m := range want {
-		if m.kind == "table" && m.name == table {
-			create = m.sql
-		}
-	}
+	create := madeBy(want, "table", table)
 	for _, s := range statements {
 		h := sqltext.Read(s)
 		if h.Object == "index" {
@@ -221,17 +218,7 @@ func (d *drafting) indexesOnSQLite(table string, left []catalog.Difference, want
 // rebuild makes a table anew beside the old one, moves the rows that both have
 // columns for, and puts indexes and triggers back, which go with the old table.
 func rebuild(wanted catalog.Catalog, table string, have, want []master) []string {
-	var create, old string
-	for _, m := range want {
-		if m.kind == "table" && m.name == table {
-			create = m.sql
-		}
-	}
-	for _, m := range have {
-		if m.kind == "table" && m.name == table {
-			old = m.sql
-		}
-	}
+	create, old := madeBy(want, "table", table), madeBy(have, "table", table)
 	t, _ := wanted.Table(table)
 	slices.SortFunc(t.Columns, func(a, b catalog.Column) int { return a.Position - b.Position })
 	before := map[string]bool{}

@@ -151,26 +151,13 @@ func (m *Maker) squashed(ctx context.Context, keys []migrate.Key, name string, o
 // prepareSquash makes the databases before and after the migrations.
 func (m *Maker) prepareSquash(ctx context.Context, sq *squash, end migrate.Key) error {
 	m.squash = sq
-	rest, err := m.Graph.Before(m.App)
-	if err != nil {
-		return err
-	}
-	if m.base, err = m.Bench.Empty(ctx); err != nil {
-		return err
-	}
-	if err := m.run(ctx, m.base, rest, migrate.Request{}); err != nil {
-		return err
-	}
-	if m.current, err = m.Bench.Copy(ctx, m.base); err != nil {
+	if err := m.replayOthers(ctx); err != nil {
 		return err
 	}
 	if sq.previous != migrate.Zero {
 		if err := m.run(ctx, m.current, m.Graph, migrate.Request{App: m.App, Target: sq.previous}); err != nil {
 			return err
 		}
-	}
-	if m.desired, err = m.Bench.Copy(ctx, m.base); err != nil {
-		return err
 	}
 	return m.run(ctx, m.desired, m.Graph, migrate.Request{App: m.App, Target: end.Name})
 }

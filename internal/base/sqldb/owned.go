@@ -5,6 +5,13 @@ import (
 	"fmt"
 )
 
+// Asking is Owned for texts that come one by one, about the same owners.
+func Asking[K ~int64](ctx context.Context, tx *Tx, only []K) func(query string, args []any, found func(row string, owners []K)) error {
+	return func(query string, args []any, found func(row string, owners []K)) error {
+		return Owned(ctx, tx, only, found, query, args...)
+	}
+}
+
 // Owned reads rows of two columns, what names a row and the key of its owner, NULL
 // for none. The statement is Limited to some owners, or for nil to none. Lines that
 // follow each other and name the same row, each with another owner, are one row

@@ -10,12 +10,6 @@ import (
 // Findings reports records that cannot be read. They are looked for in the whole
 // record alone: how long that of one tenant is, nobody knows.
 func (l *Log) Findings(ctx context.Context, tx *sqldb.Tx) ([]tenantry.Finding, error) {
-	return tenantry.Broken(ask(ctx, tx, nil), tenantry.Rule{Code: "audit.detail_malformed", Severity: tenantry.Warning, Table: "tenantry_audit",
+	return tenantry.Broken(sqldb.Asking[tenantry.TenantKey](ctx, tx, nil), tenantry.Rule{Code: "audit.detail_malformed", Severity: tenantry.Warning, Table: "tenantry_audit",
 		Text: `SELECT event_id, tenant_id FROM tenantry_audit WHERE ` + tx.NotJSON("detail") + ` ORDER BY event_id`})
-}
-
-func ask(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) tenantry.Ask {
-	return func(r tenantry.Rule, found func(string, []tenantry.TenantKey)) error {
-		return sqldb.Owned(ctx, tx, only, found, r.Text, r.Args...)
-	}
 }

@@ -66,14 +66,15 @@ func (s *Service) Start(ctx context.Context, scope tenantry.Scope, d Draft) (run
 		}
 		return s.record(ctx, tx, scope, run, "rollout.started")
 	})
-	if isOpen(err) {
+	if begunAlready(err) {
 		// Two began at the same moment: the other was quicker.
 		return s.Start(ctx, scope, d)
 	}
 	return run, joined, err
 }
 
-func isOpen(err error) bool {
+// begunAlready tells that another run of the step is open, which an index forbids.
+func begunAlready(err error) bool {
 	return errors.Is(err, &tenantry.Error{Kind: tenantry.Conflict, Code: "database.unique"})
 }
 
@@ -149,7 +150,7 @@ func (s *Service) StartRevert(ctx context.Context, scope tenantry.Scope, id tena
 		run = s.draft(scope, Draft{Step: old.Step, Version: version, Sum: sum, Only: old.Only, Options: old.Options})
 		run.Reverts, run.Options.CanaryTenants = old.ID.String(), nil
 		if err := insertRun(ctx, tx, run); err != nil {
-			if isOpen(err) {
+			if begunAlready(err) {
 				err = tenantry.NewError(tenantry.Conflict, "rollout.open", "step", old.Step, "run", "").Because(err)
 			}
 			return err

@@ -310,9 +310,23 @@ func insertChanges(ctx context.Context, tx *sqldb.Tx, run tenantry.RunID, all []
 	return err
 }
 
-func selectChanges(ctx context.Context, tx *sqldb.Tx, run string, tenant tenantry.TenantKey) ([]string, error) {
-	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (undo string, err error) { return undo, r.Scan(&undo) },
-		`SELECT undo FROM tenantry_rollout_change WHERE tenant_id = ? AND run_id = ? ORDER BY part DESC`, tenant, run)
+func selectChanges(ctx context.Context, tx *sqldb.Tx, run string, tenants []tenantry.TenantKey) (map[tenantry.TenantKey][]string, error) {
+	query, args := sqldb.Limited(tx, tenants, `SELECT tenant_id, undo FROM tenantry_rollout_change WHERE {tenant_id} AND run_id = ? ORDER BY tenant_id, part DESC`, run)
+	rows, err := tx.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	kept := make(map[tenantry.TenantKey][]string, len(tenants))
+	for rows.Next() {
+		var tenant tenantry.TenantKey
+		var undo string
+		if err := rows.Scan(&tenant, &undo); err != nil {
+			return nil, err
+		}
+		kept[tenant] = append(kept[tenant], undo)
+	}
+	return kept, rows.Err()
 }
 
 func updateFailed(ctx context.Context, tx *sqldb.Tx, run tenantry.RunID, tenant tenantry.TenantKey, outcome Outcome, a Attempt) error {

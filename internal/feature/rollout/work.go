@@ -115,9 +115,6 @@ func (s *Service) TakeOver(ctx context.Context, l Lease, node string) (_ Lease, 
 	return l, ok, err
 }
 
-// Same tells whether a lease shows no life since it was seen before.
-func (l Lease) Same(before Lease) bool { return l == before }
-
 // Beat shows that the holder of a lease lives though it writes nothing.
 func (s *Service) Beat(ctx context.Context, l Lease) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return beat(ctx, tx, l, Counts{}) })
@@ -203,18 +200,8 @@ func (s *Service) Failed(ctx context.Context, scope tenantry.Scope, l Lease, ten
 	})
 }
 
-// Undo reads what a run kept of a tenant to be taken back by, the latest first.
-func (s *Service) UndoIn(ctx context.Context, tx *sqldb.Tx, run Run, tenant tenantry.TenantKey) ([]string, error) {
-	return selectChanges(ctx, tx, run.Reverts, tenant)
-}
-
-// CountsOf reads how far a run is.
-func (s *Service) CountsOf(ctx context.Context, id tenantry.RunID) (run Run, err error) {
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		if run, err = selectRun(ctx, tx, id); err != nil {
-			return err
-		}
-		return run.fill(ctx, tx)
-	})
-	return run, err
+// UndoIn reads what the run that another one takes back kept of some tenants, of
+// each the latest first.
+func (s *Service) UndoIn(ctx context.Context, tx *sqldb.Tx, run Run, tenants []tenantry.TenantKey) (map[tenantry.TenantKey][]string, error) {
+	return selectChanges(ctx, tx, run.Reverts, tenants)
 }

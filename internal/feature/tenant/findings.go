@@ -26,7 +26,7 @@ func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, models []string, o
 		tenants("tenant.model_outside_catalogue", tenantry.Warning, `t.model NOT IN (`+sqldb.Tuples(`?`, len(models))+`)`, names...),
 		tenants("tenant.configuration_malformed", tenantry.Critical, tx.NotJSON("t.configuration")),
 		tenants("tenant.configuration_not_object", tenantry.Warning,
-			`substr(ltrim(CAST(t.configuration AS text), ?), 1, 1) <> '{' AND NOT (`+tx.NotJSON("t.configuration")+`)`, " \t\r\n"),
+			notObject+` AND NOT (`+tx.NotJSON("t.configuration")+`)`, blanks),
 		tenants("tenant.over_ceiling", tenantry.Notice, `t.max_agents > ? OR t.max_documents > ? OR t.max_storage_mb > ?`, l.MaxAgents, l.MaxDocuments, l.MaxStorageMB),
 		tenants("tenant.negative_limit", tenantry.Warning, `t.max_agents < 0 OR t.max_documents < 0 OR t.max_storage_mb < 0`),
 	}
@@ -38,13 +38,13 @@ func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, models []string, o
 			all[i].Params = map[string]any{"agents": l.MaxAgents, "documents": l.MaxDocuments, "storage_mb": l.MaxStorageMB}
 		}
 	}
-	return tenantry.Broken(ask(ctx, tx, only), all...)
+	return tenantry.Broken(sqldb.Asking(ctx, tx, only), all...)
 }
 
 // OwnFindings reports where Django's rows and ours beside them disagree, and what
 // only a database that is ours can have.
 func (s *Service) OwnFindings(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) ([]tenantry.Finding, error) {
-	return tenantry.Broken(ask(ctx, tx, only),
+	return tenantry.Broken(sqldb.Asking(ctx, tx, only),
 		notRegistered(),
 		// Foreign keys forbid these two, but on SQLite only to those who ask for them.
 		tenantry.Rule{Code: "tenant.leftover", Severity: tenantry.Warning, Table: "tenantry_tenant",
@@ -58,6 +58,13 @@ func (s *Service) OwnFindings(ctx context.Context, tx *sqldb.Tx, only []tenantry
 		tenants("tenant.quarantined", tenantry.Notice, `EXISTS (SELECT 1 FROM tenantry_tenant s WHERE s.tenant_id = t.id AND s.status = 'quarantined')`),
 	)
 }
+
+// notObject is JSON that does not begin as an object does, after what JSON allows
+// before it.
+const (
+	notObject = `substr(ltrim(CAST(t.configuration AS text), ?), 1, 1) <> '{'`
+	blanks    = " \t\r\n"
+)
 
 const (
 	leftover            = `NOT EXISTS (SELECT 1 FROM tenants_tenantmodel t WHERE t.id = s.tenant_id)`
@@ -86,10 +93,4 @@ func configurations(code string, severity tenantry.Severity, broken string) tena
 // SeedModels are the seed's MODEL_CHOICES, valid for ever.
 func SeedModels() []string {
 	return []string{"gpt-3.5-turbo", "gpt-4", "gpt-4-turbo", "claude-3-haiku", "claude-3-sonnet", "claude-3-opus"}
-}
-
-func ask(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) tenantry.Ask {
-	return func(r tenantry.Rule, found func(string, []tenantry.TenantKey)) error {
-		return sqldb.Owned(ctx, tx, only, found, r.Text, r.Args...)
-	}
 }

@@ -35,12 +35,12 @@ func (s *Service) RepairIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Sco
 		if !wanted(r.Code) {
 			continue
 		}
-		if err := c.Broken(ask(ctx, tx, only), r); err != nil {
+		if err := c.Broken(sqldb.Asking(ctx, tx, only), r); err != nil {
 			return nil, err
 		}
 	}
 	if wanted("tenant.not_registered") { // of all, as any reading would
-		if err := c.Broken(ask(ctx, tx, nil), notRegistered()); err != nil {
+		if err := c.Broken(sqldb.Asking[tenantry.TenantKey](ctx, tx, nil), notRegistered()); err != nil {
 			return nil, err
 		}
 		if _, err := fillMissing(ctx, tx, now, s.random, func(int64, int64) {}); err != nil {

@@ -38,6 +38,18 @@ func (s *Service) LockIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope
 	return there, err
 }
 
+// Names tells what some tenants are called, of those that exist.
+func (s *Service) Names(ctx context.Context, scope tenantry.Scope, tenants []tenantry.TenantKey) (names map[tenantry.TenantKey]string, err error) {
+	if err := scope.RequirePlatform(tenantry.TenantsRead); err != nil || len(tenants) == 0 {
+		return nil, err
+	}
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		names, err = selectNames(ctx, tx, tenants)
+		return err
+	})
+	return names, err
+}
+
 // CountOddConfigurations tells which of some tenants have a configuration that is
 // no JSON object, as 1 each.
 func (s *Service) CountOddConfigurations(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]int64, error) {

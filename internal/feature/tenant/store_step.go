@@ -20,15 +20,30 @@ func selectKeys(ctx context.Context, tx *sqldb.Tx, after, only tenantry.TenantKe
 
 // lockTenants: SQLite's writer is alone. The rows are locked in the order of their
 // keys, so that two who lock many do not wait for each other.
-var lockTenants = sqldb.Twin{SQLite: ``, Postgres: ` FOR UPDATE OF m`}
-
-func given(tx *sqldb.Tx, tenants []tenantry.TenantKey) (string, []any) {
-	return tx.Given("g", sqldb.Collect("tenant_id", tenants, func(k tenantry.TenantKey) int64 { return int64(k) }))
-}
+var lockTenants = sqldb.Twin{SQLite: ``, Postgres: ` FOR UPDATE`}
 
 func lockAll(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey) ([]tenantry.TenantKey, error) {
-	keys, args := given(tx, tenants)
-	return sqldb.All(ctx, tx, scanKey, `SELECT m.id FROM `+keys+` JOIN tenants_tenantmodel m ON m.id = g.tenant_id ORDER BY m.id`+tx.Of(lockTenants), args...)
+	query, args := sqldb.Limited(tx, tenants, `SELECT id FROM tenants_tenantmodel WHERE {id} ORDER BY id`)
+	return sqldb.All(ctx, tx, scanKey, query+tx.Of(lockTenants), args...)
+}
+
+func selectNames(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]string, error) {
+	query, args := sqldb.Limited(tx, tenants, `SELECT id, name FROM tenants_tenantmodel WHERE {id}`)
+	rows, err := tx.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	names := make(map[tenantry.TenantKey]string, len(tenants))
+	for rows.Next() {
+		var key tenantry.TenantKey
+		var name string
+		if err := rows.Scan(&key, &name); err != nil {
+			return nil, err
+		}
+		names[key] = name
+	}
+	return names, rows.Err()
 }
 
 // configured is a configuration as it stands.
@@ -37,17 +52,12 @@ type configured struct {
 	text   sqldb.JSON
 }
 
-// oddConfiguration: PostgreSQL holds nothing that is not JSON, SQLite whatever it is
-// given, and the two name the kinds of JSON by functions of their own.
-var oddConfiguration = sqldb.Twin{
-	SQLite:   `(NOT json_valid(m.configuration) OR json_type(m.configuration) <> 'object')`,
-	Postgres: `jsonb_typeof(m.configuration) <> 'object'`,
-}
-
+// selectOddConfigurations finds what tenant.configuration_malformed and
+// tenant.configuration_not_object do.
 func selectOddConfigurations(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey) ([]configured, error) {
-	keys, args := given(tx, tenants)
-	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (c configured, err error) { return c, r.Scan(&c.tenant, &c.text) },
-		`SELECT m.id, m.configuration FROM `+keys+` JOIN tenants_tenantmodel m ON m.id = g.tenant_id WHERE `+tx.Of(oddConfiguration)+` ORDER BY m.id`, args...)
+	query, args := sqldb.Limited(tx, tenants, `SELECT t.id, t.configuration FROM tenants_tenantmodel t
+		WHERE (`+tx.NotJSON("t.configuration")+` OR `+notObject+`) AND {t.id} ORDER BY t.id LIMIT ?`, blanks, len(tenants))
+	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (c configured, err error) { return c, r.Scan(&c.tenant, &c.text) }, query, args...)
 }
 
 func updateConfiguration(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, text sqldb.JSON, now time.Time) error {

@@ -65,7 +65,7 @@ func (s *Service) treatColumns(ctx context.Context, scope tenantry.Scope, t Trea
 			if err != nil {
 				return err
 			}
-			found, err := selectColumns(ctx, tx, fits, only, after, batch)
+			found, err := selectColumns(ctx, tx, fits, only, after, batch, true)
 			if err != nil || len(found) == 0 {
 				return err
 			}

@@ -16,7 +16,7 @@ func (s *Service) ForeignFindings(ctx context.Context, tx *sqldb.Tx) ([]tenantry
 	c := &tenantry.Findings{}
 	// A token that two tenants hold names neither: it must not authenticate.
 	for _, r := range []tenantry.Rule{ofTenant("token.duplicate", tenantry.Critical, selectDuplicateColumns), ofTenant("token.missing", tenantry.Warning, selectMissingColumns)} {
-		if err := c.Broken(ask(ctx, tx, nil), r); err != nil {
+		if err := c.Broken(sqldb.Asking[tenantry.TenantKey](ctx, tx, nil), r); err != nil {
 			return nil, err
 		}
 	}
@@ -46,7 +46,7 @@ func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, only []tenantry.Te
 			Text: `SELECT run_id, CAST(NULL AS bigint) FROM tenantry_token_run WHERE ` + tx.NotJSON("request") + ` ORDER BY run_id`})
 	}
 	for _, r := range rules {
-		if err := c.Broken(ask(ctx, tx, only), r); err != nil {
+		if err := c.Broken(sqldb.Asking(ctx, tx, only), r); err != nil {
 			return nil, err
 		}
 	}
@@ -208,14 +208,8 @@ func (s *Service) judgeLives(ctx context.Context, tx *sqldb.Tx, c *tenantry.Find
 	}); err != nil || !course {
 		return err
 	}
-	if err := c.Broken(ask(ctx, tx, nil), ofToken("token.used_after_end", tenantry.Warning, selectMisusedTokens, now.Add(-recently))); err != nil {
+	if err := c.Broken(sqldb.Asking[tenantry.TenantKey](ctx, tx, nil), ofToken("token.used_after_end", tenantry.Warning, selectMisusedTokens, now.Add(-recently))); err != nil {
 		return err
 	}
-	return c.Broken(ask(ctx, tx, nil), ofToken("token.old_in_use", tenantry.Notice, selectStragglers))
-}
-
-func ask(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) tenantry.Ask {
-	return func(r tenantry.Rule, found func(string, []tenantry.TenantKey)) error {
-		return sqldb.Owned(ctx, tx, only, found, r.Text, r.Args...)
-	}
+	return c.Broken(sqldb.Asking[tenantry.TenantKey](ctx, tx, nil), ofToken("token.old_in_use", tenantry.Notice, selectStragglers))
 }

@@ -31,7 +31,7 @@ func (s *Service) RepairIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Sco
 		if !wanted(r.Code) {
 			continue
 		}
-		if err := c.Broken(ask(ctx, tx, only), r); err != nil {
+		if err := c.Broken(sqldb.Asking(ctx, tx, only), r); err != nil {
 			return nil, err
 		}
 	}
@@ -51,18 +51,14 @@ type Fixed struct {
 	Sealed     int64      `json:"sealed"`
 }
 
-// Fix puts right, for one tenant or for zero for all, what can be without anybody losing a token that works: columns
-// that a Django process wrote, missing tokens, duplicates, which work for nobody,
-// and with ENCRYPT_TOKENS plain columns.
+// Fix puts right, for one tenant or for zero for all, what can be without anybody
+// losing a token that works: columns that a Django process wrote, missing tokens,
+// duplicates, which work for nobody, and with ENCRYPT_TOKENS plain columns.
 func (s *Service) Fix(ctx context.Context, scope tenantry.Scope, tenant tenantry.TenantKey) (done Fixed, err error) {
 	if err := scope.RequirePlatform(tenantry.TokensWrite); err != nil {
 		return done, err
 	}
-	var only []tenantry.TenantKey
-	if tenant != 0 {
-		only = []tenantry.TenantKey{tenant}
-	}
-	none := func(int64) {}
+	only, none := named(tenant), func(int64) {}
 	if done.Reconciled, err = s.reconcile(ctx, scope, only, none); err != nil {
 		return done, err
 	}

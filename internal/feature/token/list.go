@@ -76,7 +76,7 @@ func (s *Service) Summarise(ctx context.Context, scope tenantry.Scope) (sum Summ
 		if sum.Tenants, err = countTenants(ctx, tx); err != nil {
 			return err
 		}
-		if sum.Missing, err = countMissing(ctx, tx, 0); err != nil {
+		if sum.Missing, err = countMissing(ctx, tx, nil); err != nil {
 			return err
 		}
 		return eachCurrent(ctx, tx, func(t Token, v Version, p Policy) {

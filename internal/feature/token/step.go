@@ -18,7 +18,7 @@ type Issued struct {
 
 // CountMissingIn tells how many tokens each of some tenants lacks.
 func (s *Service) CountMissingIn(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]int64, error) {
-	found, err := selectMissingOf(ctx, tx, tenants, false)
+	found, err := selectMissing(ctx, tx, tenants, 0, len(tenants), false)
 	counts := make(map[tenantry.TenantKey]int64, len(found))
 	for _, m := range found {
 		counts[m.tenant] = int64(len(m.kinds()))
@@ -31,7 +31,7 @@ func (s *Service) GenerateIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.S
 	if err := scope.RequirePlatform(tenantry.TokensWrite); err != nil {
 		return nil, err
 	}
-	found, err := selectMissingOf(ctx, tx, tenants, true)
+	found, err := selectMissing(ctx, tx, tenants, 0, len(tenants), true)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *Service) CountTreatable(ctx context.Context, tx *sqldb.Tx, t Treatment,
 	if err != nil {
 		return nil, err
 	}
-	found, err := selectColumnsOf(ctx, tx, fits, tenants)
+	found, err := selectColumns(ctx, tx, fits, tenants, 0, len(tenants), false)
 	counts := make(map[tenantry.TenantKey]int64, len(found))
 	for _, c := range found {
 		for _, kind := range Kinds() {
@@ -96,7 +96,7 @@ func (s *Service) TreatIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scop
 	if err != nil {
 		return nil, err
 	}
-	found, err := selectColumnsOf(ctx, tx, fits, tenants)
+	found, err := selectColumns(ctx, tx, fits, tenants, 0, len(tenants), true)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -104,14 +104,8 @@ func (s *Service) TreatIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scop
 	if err != nil {
 		return nil, err
 	}
-	counts := make(map[tenantry.TenantKey]int64, len(found))
-	for _, c := range found {
-		if n := did.of[c.tenant]; n > 0 {
-			counts[c.tenant] = n
-		}
-	}
 	if did.TooLong > 0 {
 		return nil, tenantry.NewError(tenantry.Invalid, "token.does_not_fit")
 	}
-	return counts, nil
+	return did.of, nil
 }

@@ -408,39 +408,30 @@ func (m missing) kinds() (kinds []Kind) {
 	return kinds
 }
 
-func selectMissing(ctx context.Context, tx *sqldb.Tx, only, after tenantry.TenantKey, limit int) ([]missing, error) {
-	query, args := `SELECT id, ai_token = '', cwu_token = '' FROM tenants_tenantmodel WHERE (ai_token = '' OR cwu_token = '') AND id > ?`, []any{after}
-	if only != 0 {
-		query, args = query+` AND id = ?`, append(args, only)
-	}
-	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (m missing, err error) {
-		return m, r.Scan(&m.tenant, &m.needsAI, &m.needsCWU)
-	}, query+` ORDER BY id LIMIT ?`+tx.Of(selectForUpdate), append(args, limit)...)
-}
-
-// selectMissingOf is selectMissing for given tenants.
-func selectMissingOf(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey, lock bool) ([]missing, error) {
-	given, args := tx.Given("g", sqldb.Collect("tenant_id", tenants, func(k tenantry.TenantKey) int64 { return int64(k) }))
-	query := `SELECT m.id, m.ai_token = '', m.cwu_token = '' FROM ` + given + ` JOIN tenants_tenantmodel m ON m.id = g.tenant_id
-		WHERE m.ai_token = '' OR m.cwu_token = '' ORDER BY m.id`
+// selectMissing finds the next tenants that lack a token, of some or for nil of all.
+func selectMissing(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey, after tenantry.TenantKey, limit int, lock bool) ([]missing, error) {
+	query, args := sqldb.Limited(tx, only, `SELECT id, ai_token = '', cwu_token = '' FROM tenants_tenantmodel
+		WHERE (ai_token = '' OR cwu_token = '') AND id > ? AND {id} ORDER BY id LIMIT ?`, after, limit)
 	if lock {
-		query += tx.Of(selectForUpdateOfTenant)
+		query += tx.Of(selectForUpdate)
 	}
 	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (m missing, err error) {
 		return m, r.Scan(&m.tenant, &m.needsAI, &m.needsCWU)
 	}, query, args...)
 }
 
-// selectForUpdateOfTenant locks Django's rows, not what they are joined with.
-var selectForUpdateOfTenant = sqldb.Twin{SQLite: ``, Postgres: ` FOR UPDATE OF m`}
-
-func countMissing(ctx context.Context, tx *sqldb.Tx, only tenantry.TenantKey) (n int64, err error) {
-	query, args := `SELECT COALESCE(SUM(CASE WHEN ai_token = '' THEN 1 ELSE 0 END + CASE WHEN cwu_token = '' THEN 1 ELSE 0 END), 0) FROM tenants_tenantmodel`, []any(nil)
-	if only != 0 {
-		query, args = query+` WHERE id = ?`, append(args, only)
-	}
+func countMissing(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) (n int64, err error) {
+	query, args := sqldb.Limited(tx, only, `SELECT COALESCE(SUM(CASE WHEN ai_token = '' THEN 1 ELSE 0 END + CASE WHEN cwu_token = '' THEN 1 ELSE 0 END), 0) FROM tenants_tenantmodel WHERE {id}`)
 	err = tx.Get(ctx, query, args, &n)
 	return n, err
+}
+
+// named is one tenant to limit a query to, or for zero none: then it is about all.
+func named(tenant tenantry.TenantKey) []tenantry.TenantKey {
+	if tenant == 0 {
+		return nil
+	}
+	return []tenantry.TenantKey{tenant}
 }
 
 // selectPolicies reads the policies of a range of tenants, which few have.

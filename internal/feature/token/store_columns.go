@@ -27,24 +27,15 @@ func (f filter) condition(column string) (string, []any) {
 	return `(` + column + ` LIKE 'sealed:%' AND ` + column + ` NOT LIKE ?)`, []any{f.newest + "%"}
 }
 
-func selectColumns(ctx context.Context, tx *sqldb.Tx, f filter, only []tenantry.TenantKey, after tenantry.TenantKey, limit int) ([]columns, error) {
+func selectColumns(ctx context.Context, tx *sqldb.Tx, f filter, only []tenantry.TenantKey, after tenantry.TenantKey, limit int, lock bool) ([]columns, error) {
 	ai, args := f.condition(AI.column())
 	cwu, more := f.condition(CWU.column())
 	text, args := sqldb.Limited(tx, only, `SELECT id, ai_token, cwu_token FROM tenants_tenantmodel WHERE id > ? AND (`+ai+` OR `+cwu+`) AND {id} ORDER BY id LIMIT ?`,
 		append(append(append([]any{after}, args...), more...), limit)...)
-	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (c columns, err error) { return c, r.Scan(&c.tenant, &c.ai, &c.cwu) },
-		text+tx.Of(selectForUpdate), args...)
-}
-
-// selectColumnsOf is selectColumns for given tenants. It locks nothing: a data
-// migration has.
-func selectColumnsOf(ctx context.Context, tx *sqldb.Tx, f filter, tenants []tenantry.TenantKey) ([]columns, error) {
-	given, args := tx.Given("g", sqldb.Collect("tenant_id", tenants, func(k tenantry.TenantKey) int64 { return int64(k) }))
-	ai, more := f.condition("m." + AI.column())
-	cwu, most := f.condition("m." + CWU.column())
-	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (c columns, err error) { return c, r.Scan(&c.tenant, &c.ai, &c.cwu) },
-		`SELECT m.id, m.ai_token, m.cwu_token FROM `+given+` JOIN tenants_tenantmodel m ON m.id = g.tenant_id WHERE `+ai+` OR `+cwu+` ORDER BY m.id`,
-		append(append(args, more...), most...)...)
+	if lock {
+		text += tx.Of(selectForUpdate)
+	}
+	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (c columns, err error) { return c, r.Scan(&c.tenant, &c.ai, &c.cwu) }, text, args...)
 }
 
 func countColumns(ctx context.Context, tx *sqldb.Tx, f filter) (n int64, err error) {

@@ -29,7 +29,7 @@ func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, only []tenantry.Te
 			strangers = `SELECT u.id, m.tenant_id FROM tenantry_membership m JOIN auth_user u ON u.id = m.user_id AND {m.tenant_id}`
 		}
 	}
-	all, err := tenantry.Broken(ask(ctx, tx, only),
+	all, err := tenantry.Broken(sqldb.Asking(ctx, tx, only),
 		// On SQLite one such row stops every later migration of Django's.
 		profiles("user.orphan_profile", tenantry.Critical, orphanProfile),
 		tenantry.Rule{Code: "user.no_profile", Severity: tenantry.Warning, Table: "auth_user",
@@ -49,7 +49,7 @@ func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, only []tenantry.Te
 // OwnFindings reports where Django's people and profiles and ours beside them
 // disagree.
 func (s *Service) OwnFindings(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) ([]tenantry.Finding, error) {
-	return tenantry.Broken(ask(ctx, tx, only),
+	return tenantry.Broken(sqldb.Asking(ctx, tx, only),
 		notRegistered(only), notMember(),
 		// Django's word counts at home; what is stored is only late.
 		profiles("user.role_differs", tenantry.Notice, `EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = p.tenant_id AND m.user_id = p.user_id
@@ -194,11 +194,5 @@ func remembered(judge func(string) bool) func(string) bool {
 			known[value] = verdict
 		}
 		return verdict
-	}
-}
-
-func ask(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) tenantry.Ask {
-	return func(r tenantry.Rule, found func(string, []tenantry.TenantKey)) error {
-		return sqldb.Owned(ctx, tx, only, found, r.Text, r.Args...)
 	}
 }

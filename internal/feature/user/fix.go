@@ -38,13 +38,13 @@ func (s *Service) RepairIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Sco
 		if !wanted(r.Code) {
 			continue
 		}
-		if err := c.Broken(ask(ctx, tx, only), r); err != nil {
+		if err := c.Broken(sqldb.Asking(ctx, tx, only), r); err != nil {
 			return nil, err
 		}
 	}
 	if wanted("user.not_registered") || wanted("user.not_a_member") { // of all, as any reading would
 		for _, r := range []tenantry.Rule{notRegistered(nil), notMember()} {
-			if err := c.Broken(ask(ctx, tx, nil), r); err != nil {
+			if err := c.Broken(sqldb.Asking[tenantry.TenantKey](ctx, tx, nil), r); err != nil {
 				return nil, err
 			}
 		}

@@ -254,6 +254,32 @@ func TestAStepThatMisbehavesHurtsItsTenantOnly(t *testing.T) {
 	})
 }
 
+// A step that does not even end when its context does stops the process; what became
+// of its tenant nobody can tell, so nothing is held against it.
+func TestAStepThatIgnoresItsContextStopsTheProcess(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, h apptest.House) {
+		fleet(t, h, 5)
+		release, done := make(chan struct{}), make(chan struct{}, 10)
+		step := counting(func(context.Context, *sqldb.Tx, tenantry.TenantKey) error {
+			<-release
+			done <- struct{}{}
+			return errors.New("too late")
+		})
+		r := begin(t, h, step, options)
+		p := pace(h)
+		p.Timeout, p.Workers = time.Second, 1
+		_, err := h.DataMigration.Carry(t.Context(), h.SignIn.Console("root"), r.ID, p, "n", func(rollout.Run) {})
+		close(release)
+		<-done
+		if !errors.Is(err, &tenantry.Error{Kind: tenantry.Internal, Code: "rollout.step_hangs"}) {
+			t.Errorf("error %v", err)
+		}
+		if r := must(h.Rollouts.Get(t.Context(), h.SignIn.Console("root"), r.ID))(t); r.State != rollout.Running || r.Counts.Settled() != 0 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
 func TestAGroupFailsForNobodyElse(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, h apptest.House) {
 		fleet(t, h, 100)

@@ -56,20 +56,25 @@ func (f *Flow) generateTokens() Step {
 			return did, err
 		},
 		Verify: noneLeft(f.Tokens.CountMissingIn),
-		Revert: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, tenant tenantry.TenantKey, undo []string) (n int64, err error) {
-			for _, text := range undo {
-				var issued []token.Issued
-				if err := json.Unmarshal([]byte(text), &issued); err != nil {
-					return n, err
-				}
-				m, err := f.Tokens.WithdrawIn(ctx, tx, s, tenant, issued)
-				if n += m; err != nil {
-					return n, err
-				}
-			}
-			return n, nil
+		Revert: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, tenant tenantry.TenantKey, undo []string) (int64, error) {
+			return undone(undo, func(issued []token.Issued) (int64, error) { return f.Tokens.WithdrawIn(ctx, tx, s, tenant, issued) })
 		},
 	}
+}
+
+// undone takes back what a step kept in JSON, one piece after the other.
+func undone[T any](undo []string, take func(T) (int64, error)) (n int64, err error) {
+	for _, text := range undo {
+		var kept T
+		if err := json.Unmarshal([]byte(text), &kept); err != nil {
+			return n, err
+		}
+		m, err := take(kept)
+		if n += m; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // noneLeft holds when a step finds nothing more to do.
@@ -92,14 +97,6 @@ type placed struct {
 // createProfiles is the seed's create_user_profiles. People without a profile are
 // nobody's, so it is of the platform; for one tenant it is about its members.
 func (f *Flow) createProfiles() Step {
-	place := func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, p user.Placement, after tenantry.UserKey, limit int64) (Change, tenantry.UserKey, error) {
-		people, err := f.Users.PlaceNextIn(ctx, tx, s, p, after, limit)
-		if err != nil || len(people) == 0 {
-			return Change{}, 0, err
-		}
-		undo, err := json.Marshal(placed{p.Tenant, people})
-		return Change{int64(len(people)), string(undo)}, people[len(people)-1], err
-	}
 	return Step{
 		Name: "create_user_profiles", Summary: "step.create_user_profiles", Version: 1, Sum: "create_user_profiles/1", Depends: Depends(), Whole: true,
 		Mends: []string{"user.no_profile"},
@@ -131,25 +128,19 @@ func (f *Flow) createProfiles() Step {
 				}
 				p.Tenant = home
 			}
-			change, last, err := place(ctx, tx, s, p, tenantry.UserKey(after), limit)
-			part := Part{Change: change}
-			if change.Count == limit {
-				part.Next = strconv.FormatInt(int64(last), 10)
+			people, err := f.Users.PlaceNextIn(ctx, tx, s, p, tenantry.UserKey(after), limit)
+			if err != nil || len(people) == 0 {
+				return Part{}, err
+			}
+			undo, err := json.Marshal(placed{p.Tenant, people})
+			part := Part{Change: Change{int64(len(people)), string(undo)}}
+			if part.Count == limit {
+				part.Next = strconv.FormatInt(int64(people[len(people)-1]), 10)
 			}
 			return part, err
 		},
-		Revert: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, _ tenantry.TenantKey, undo []string) (n int64, err error) {
-			for _, text := range undo {
-				var p placed
-				if err := json.Unmarshal([]byte(text), &p); err != nil {
-					return n, err
-				}
-				m, err := f.Users.TakeBackIn(ctx, tx, s, p.Tenant, p.People)
-				if n += m; err != nil {
-					return n, err
-				}
-			}
-			return n, nil
+		Revert: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, _ tenantry.TenantKey, undo []string) (int64, error) {
+			return undone(undo, func(p placed) (int64, error) { return f.Users.TakeBackIn(ctx, tx, s, p.Tenant, p.People) })
 		},
 	}
 }
@@ -164,15 +155,13 @@ func (f *Flow) fillMissing(ctx context.Context, tx *sqldb.Tx) error {
 }
 
 func (f *Flow) sealTokens() Step {
-	count := func(t token.Treatment) func(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]int64, error) {
-		return func(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]int64, error) {
-			return f.Tokens.CountTreatable(ctx, tx, t, tenants)
-		}
+	plain := func(ctx context.Context, tx *sqldb.Tx, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]int64, error) {
+		return f.Tokens.CountTreatable(ctx, tx, token.Encrypt, tenants)
 	}
 	return Step{
 		Name: "seal_tokens", Summary: "step.seal_tokens", Version: 1, Sum: "seal_tokens/1", Depends: Depends(), Many: true,
 		Mends: []string{"token.plain"},
-		Plan:  count(token.Encrypt),
+		Plan:  plain,
 		Apply: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]Change, error) {
 			counts, err := f.Tokens.TreatIn(ctx, tx, s, token.Encrypt, tenants)
 			did := make(map[tenantry.TenantKey]Change, len(counts))
@@ -181,7 +170,7 @@ func (f *Flow) sealTokens() Step {
 			}
 			return did, err
 		},
-		Verify: noneLeft(count(token.Encrypt)),
+		Verify: noneLeft(plain),
 		Revert: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, tenant tenantry.TenantKey, _ []string) (int64, error) {
 			counts, err := f.Tokens.TreatIn(ctx, tx, s, token.Decrypt, []tenantry.TenantKey{tenant})
 			return counts[tenant], err
@@ -208,16 +197,7 @@ func (f *Flow) normaliseConfiguration() Step {
 		},
 		Verify: noneLeft(f.Tenants.CountOddConfigurations),
 		Revert: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, tenant tenantry.TenantKey, undo []string) (int64, error) {
-			for _, kept := range undo {
-				var text string
-				if err := json.Unmarshal([]byte(kept), &text); err != nil {
-					return 0, err
-				}
-				if err := f.Tenants.RestoreConfigurationIn(ctx, tx, s, tenant, text); err != nil {
-					return 0, err
-				}
-			}
-			return int64(len(undo)), nil
+			return undone(undo, func(text string) (int64, error) { return 1, f.Tenants.RestoreConfigurationIn(ctx, tx, s, tenant, text) })
 		},
 	}
 }

@@ -17,10 +17,11 @@ const (
 )
 
 // adapt makes the next transaction take about as long as it is to take.
-func (w *worker) adapt(took time.Duration, tenants, rows int64) {
-	least, most, did := int64(leastGroup), int64(mostGroup), tenants
-	if !w.each() {
-		least, most, did = leastBatch, mostBatch, rows
+// did is how many tenants, or rows, the last one dealt with.
+func (w *worker) adapt(took time.Duration, did int64) {
+	least, most := int64(leastGroup), int64(mostGroup)
+	if w.inParts() {
+		least, most = leastBatch, mostBatch
 	}
 	switch {
 	case took > 4*w.pace.Transaction: // whatever it costs: it keeps others waiting
