@@ -19,8 +19,9 @@ func Limited[K ~int64](tx *Tx, keys []K, text string, args ...any) (string, []an
 	for i, k := range keys {
 		numbers[i] = int64(k)
 	}
-	// A join: PostgreSQL would hold every row of a table against an array.
-	condition, list := " IN (SELECT unnest(CAST(? AS bigint[])))", any(numbers)
+	// No join with the list: for tables that were never analysed PostgreSQL would
+	// begin it with the table.
+	condition, list := " = ANY (CAST(? AS bigint[]))", any(numbers)
 	if tx.engine == SQLite {
 		text, _ := json.Marshal(numbers) // numbers cannot fail
 		condition, list = " IN (SELECT value FROM json_each(?))", string(text)

@@ -203,12 +203,15 @@ func (s *Service) Resume(ctx context.Context, scope tenantry.Scope, id tenantry.
 		if err := endLeases(ctx, tx, id); err != nil {
 			return err
 		}
-		again := r.State == Stopped && !keepFailed
+		stopped := r.State == Stopped // a run that somebody paused is not excused its failures
 		r.State, r.Code, r.Cause, r.claimed, r.Version, r.Sum = Running, "", "", -1, version, sum
-		if again {
+		switch {
+		case stopped && keepFailed:
+			return tolerate(ctx, tx, id)
+		case stopped:
 			return s.again(ctx, tx, r)
 		}
-		return tolerate(ctx, tx, id)
+		return nil
 	})
 }
 

@@ -61,11 +61,17 @@ func (s *Service) CountOddConfigurations(ctx context.Context, tx *sqldb.Tx, tena
 	return counts, err
 }
 
+// Normalised is a configuration before and after, as the database gives it back.
+type Normalised struct {
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
 // NormaliseConfigurationIn makes a JSON object of the configurations of some tenants
 // that are none: nothing and null are {}, and text that holds an object, once or
 // several times wrapped, is that object. What is neither is an Invalid. It
-// returns what stood there before.
-func (s *Service) NormaliseConfigurationIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]string, error) {
+// returns what it changed.
+func (s *Service) NormaliseConfigurationIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]Normalised, error) {
 	if err := scope.RequirePlatform(tenantry.TenantsWrite); err != nil {
 		return nil, err
 	}
@@ -73,7 +79,7 @@ func (s *Service) NormaliseConfigurationIn(ctx context.Context, tx *sqldb.Tx, sc
 	if err != nil {
 		return nil, err
 	}
-	before := make(map[tenantry.TenantKey]string, len(odd))
+	changed := make(map[tenantry.TenantKey]Normalised, len(odd))
 	for _, o := range odd {
 		object, ok := unwrapped(o.text)
 		if !ok {
@@ -82,17 +88,26 @@ func (s *Service) NormaliseConfigurationIn(ctx context.Context, tx *sqldb.Tx, sc
 		if err := s.putConfiguration(ctx, tx, scope, o.tenant, object, "tenant.configuration_normalised"); err != nil {
 			return nil, err
 		}
-		before[o.tenant] = string(o.text)
+		after, err := selectConfiguration(ctx, tx, o.tenant) // PostgreSQL writes JSON its own way
+		if err != nil {
+			return nil, err
+		}
+		changed[o.tenant] = Normalised{Before: string(o.text), After: string(after)}
 	}
-	return before, nil
+	return changed, nil
 }
 
-// RestoreConfigurationIn puts a configuration back as it stood.
-func (s *Service) RestoreConfigurationIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenant tenantry.TenantKey, text string) error {
+// RestoreConfigurationIn puts a configuration back as it stood before, and tells
+// whether it did: what somebody has changed since is theirs, and stays.
+func (s *Service) RestoreConfigurationIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenant tenantry.TenantKey, n Normalised) (bool, error) {
 	if err := scope.RequirePlatform(tenantry.TenantsWrite); err != nil {
-		return err
+		return false, err
 	}
-	return s.putConfiguration(ctx, tx, scope, tenant, sqldb.JSON(text), "tenant.configuration_restored")
+	now, err := selectConfiguration(ctx, tx, tenant)
+	if err != nil || string(now) != n.After {
+		return false, err
+	}
+	return true, s.putConfiguration(ctx, tx, scope, tenant, sqldb.JSON(n.Before), "tenant.configuration_restored")
 }
 
 func (s *Service) putConfiguration(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenant tenantry.TenantKey, text sqldb.JSON, action string) error {

@@ -60,6 +60,11 @@ func selectOddConfigurations(ctx context.Context, tx *sqldb.Tx, tenants []tenant
 	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (c configured, err error) { return c, r.Scan(&c.tenant, &c.text) }, query, args...)
 }
 
+func selectConfiguration(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey) (text sqldb.JSON, err error) {
+	err = tx.Get(ctx, `SELECT configuration FROM tenants_tenantmodel WHERE id = ?`, []any{tenant}, &text)
+	return text, err
+}
+
 func updateConfiguration(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, text sqldb.JSON, now time.Time) error {
 	_, err := tx.Exec(ctx, `UPDATE tenants_tenantmodel SET configuration = ?, updated_at = ? WHERE id = ?`, text, now, tenant)
 	return err

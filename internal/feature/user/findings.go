@@ -18,11 +18,11 @@ func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, only []tenantry.Te
 	if err != nil {
 		return nil, err
 	}
-	administered := `EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.tenant_id = t.id AND p.is_tenant_admin)`
+	unadministered := `NOT EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.tenant_id = t.id AND p.is_tenant_admin)`
 	// Whoever has no profile concerns the tenants that they are a member of.
 	strangers := `SELECT u.id, CAST(NULL AS bigint) FROM auth_user u`
 	if ours {
-		administered += ` OR EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = t.id AND m.role IN ('` + RoleOwner + `', '` + RoleAdmin + `')
+		unadministered += ` AND NOT EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = t.id AND m.role IN ('` + RoleOwner + `', '` + RoleAdmin + `')
 			AND NOT EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.tenant_id = m.tenant_id AND p.user_id = m.user_id))`
 		strangers = `SELECT u.id, m.tenant_id FROM auth_user u LEFT JOIN tenantry_membership m ON m.user_id = u.id`
 		if only != nil {
@@ -31,11 +31,14 @@ func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, only []tenantry.Te
 	}
 	all, err := tenantry.Broken(sqldb.Asking(ctx, tx, only),
 		// On SQLite one such row stops every later migration of Django's.
-		profiles("user.orphan_profile", tenantry.Critical, orphanProfile),
+		// Two questions: PostgreSQL answers an OR by reading both tables whole.
+		tenantry.Rule{Code: "user.orphan_profile", Severity: tenantry.Critical, Table: "tenants_userprofile", Text: `
+			SELECT p.id, p.tenant_id FROM tenants_userprofile p WHERE ` + profileOfNobody + ` AND {p.tenant_id}
+			UNION SELECT p.id, p.tenant_id FROM tenants_userprofile p WHERE ` + profileNowhere + ` AND {p.tenant_id} ORDER BY 1`},
 		tenantry.Rule{Code: "user.no_profile", Severity: tenantry.Warning, Table: "auth_user",
 			Text: strangers + ` WHERE NOT EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.user_id = u.id) ORDER BY u.id`},
 		tenantry.Rule{Code: "user.tenant_without_admin", Severity: tenantry.Notice, Table: "tenants_tenantmodel",
-			Text: `SELECT t.id, t.id FROM tenants_tenantmodel t WHERE NOT (` + administered + `) AND {t.id} ORDER BY t.id`},
+			Text: `SELECT t.id, t.id FROM tenants_tenantmodel t WHERE ` + unadministered + ` AND {t.id} ORDER BY t.id`},
 		people("user.password_unknown", tenantry.Notice, only, unknownAlgorithm),
 		people("user.password_unusable", tenantry.Notice, only, `u.password = '' OR substr(u.password, 1, 1) = '!'`),
 	)
@@ -59,17 +62,20 @@ func (s *Service) OwnFindings(ctx context.Context, tx *sqldb.Tx, only []tenantry
 			FROM tenantry_user s LEFT JOIN tenantry_membership m ON m.user_id = s.user_id
 			WHERE ` + leftoverUser + ` AND ` + ofTenants(only, `s.user_id`) + ` ORDER BY s.user_id`},
 		tenantry.Rule{Code: "user.leftover_membership", Severity: tenantry.Warning, Table: "tenantry_membership",
-			Text: `SELECT m.tenant_id || '/' || m.user_id, m.tenant_id FROM tenantry_membership m WHERE (` + leftoverMembership + `) AND {m.tenant_id} ORDER BY m.tenant_id, m.user_id`},
+			Text: `SELECT m.tenant_id || '/' || m.user_id, m.tenant_id FROM tenantry_membership m WHERE ` + memberNobody + ` AND {m.tenant_id}
+				UNION SELECT m.tenant_id || '/' || m.user_id, m.tenant_id FROM tenantry_membership m WHERE ` + memberOfNothing + ` AND {m.tenant_id} ORDER BY 2, 1`},
 	)
 }
 
 const (
-	orphanProfile = `NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = p.user_id)
-		OR NOT EXISTS (SELECT 1 FROM tenants_tenantmodel t WHERE t.id = p.tenant_id)`
+	profileOfNobody    = `NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = p.user_id)`
+	profileNowhere     = `NOT EXISTS (SELECT 1 FROM tenants_tenantmodel t WHERE t.id = p.tenant_id)`
+	orphanProfile      = profileOfNobody + ` OR ` + profileNowhere
 	roleDiffers        = `p.is_tenant_admin <> (m.role IN ('` + RoleOwner + `', '` + RoleAdmin + `'))`
 	leftoverUser       = `NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = s.user_id)`
-	leftoverMembership = `NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = m.user_id)
-		OR NOT EXISTS (SELECT 1 FROM tenants_tenantmodel t WHERE t.id = m.tenant_id)`
+	memberNobody       = `NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = m.user_id)`
+	memberOfNothing    = `NOT EXISTS (SELECT 1 FROM tenants_tenantmodel t WHERE t.id = m.tenant_id)`
+	leftoverMembership = memberNobody + ` OR ` + memberOfNothing
 )
 
 // notRegistered and notMember: a Django process made them a moment ago, and whoever

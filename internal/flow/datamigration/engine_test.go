@@ -691,6 +691,57 @@ func TestR096_R097_R099_R100_StepsAndTheirReverts(t *testing.T) {
 	})
 }
 
+// A revert puts back what the step did, and nothing of what was done since.
+func TestARevertLeavesWhatWasChangedSince(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, h apptest.House) {
+		fleet(t, h, 3)
+		root := h.SignIn.Console("root")
+		h.Exec(t, `UPDATE tenants_tenantmodel SET configuration = '"{\"a\": 1}"'`)
+		step := must(h.DataMigration.Step("normalise_configuration"))(t)
+		r, _, err := h.DataMigration.Start(t.Context(), root, step, 0, options, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantRun(t, carry(t, h, r.ID), rollout.Finished, rollout.Counts{Items: 3, Done: 3, Changes: 3})
+		h.Exec(t, `UPDATE tenants_tenantmodel SET configuration = '{"a": 2}' WHERE id = 2`)
+		for _, changes := range []int64{2, 0} { // the second time nothing is left of it
+			back := must(h.DataMigration.StartRevert(t.Context(), root, r.ID))(t)
+			wantRun(t, carry(t, h, back.ID), rollout.Finished, rollout.Counts{Items: 3, Done: changes, Unchanged: 3 - changes, Changes: changes})
+			if n := h.Number(t, `SELECT count(*) FROM tenants_tenantmodel WHERE CAST(configuration AS text) = '{"a": 2}' AND id = 2`); n != 1 {
+				t.Error("a configuration that was changed since is lost")
+			}
+			if n := h.Number(t, `SELECT count(*) FROM tenants_tenantmodel WHERE CAST(configuration AS text) LIKE '"%' AND id <> 2`); n != 2 {
+				t.Errorf("%d of 2 are back", n)
+			}
+		}
+	})
+}
+
+// Whoever pauses a run excuses no failure: the abort rule still counts it.
+func TestAPauseExcusesNoFailure(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, h apptest.House) {
+		fleet(t, h, 40)
+		root := h.SignIn.Console("root")
+		step := counting(func(_ context.Context, _ *sqldb.Tx, key tenantry.TenantKey) error {
+			if key == 1 || key == 2 {
+				return errors.New("never")
+			}
+			return nil
+		})
+		o := options
+		o.Hold, o.AbortOver = true, 50 // one canary of two may fail
+		o.CanaryTenants = []int64{1, 3}
+		r := carry(t, h, begin(t, h, step, o).ID)
+		wantRun(t, r, rollout.Paused, rollout.Counts{Items: 40, Done: 1, Quarantined: 1, Changes: 1})
+		if _, err := h.DataMigration.Resume(t.Context(), root, r.ID, false); err != nil {
+			t.Fatal(err)
+		}
+		if n := h.Number(t, `SELECT sum(tolerated) FROM tenantry_rollout_wave`); n != 0 {
+			t.Errorf("%d failures are excused", n)
+		}
+	})
+}
+
 func TestAnOperatorsOwnSteps(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, h apptest.House) {
 		fleet(t, h, 25)

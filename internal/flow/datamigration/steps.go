@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
+	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/feature/user"
 )
@@ -184,10 +185,10 @@ func (f *Flow) normaliseConfiguration() Step {
 		Mends: []string{"tenant.configuration_not_object"},
 		Plan:  f.Tenants.CountOddConfigurations,
 		Apply: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, tenants []tenantry.TenantKey) (map[tenantry.TenantKey]Change, error) {
-			before, err := f.Tenants.NormaliseConfigurationIn(ctx, tx, s, tenants)
-			did := make(map[tenantry.TenantKey]Change, len(before))
-			for key, text := range before {
-				undo, err := json.Marshal(text) // "" is a text too
+			changed, err := f.Tenants.NormaliseConfigurationIn(ctx, tx, s, tenants)
+			did := make(map[tenantry.TenantKey]Change, len(changed))
+			for key, n := range changed {
+				undo, err := json.Marshal(n)
 				if err != nil {
 					return nil, err
 				}
@@ -196,8 +197,13 @@ func (f *Flow) normaliseConfiguration() Step {
 			return did, err
 		},
 		Verify: noneLeft(f.Tenants.CountOddConfigurations),
-		Revert: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, tenant tenantry.TenantKey, undo []string) (int64, error) {
-			return undone(undo, func(text string) (int64, error) { return 1, f.Tenants.RestoreConfigurationIn(ctx, tx, s, tenant, text) })
+		Revert: func(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, key tenantry.TenantKey, undo []string) (int64, error) {
+			return undone(undo, func(n tenant.Normalised) (int64, error) {
+				if restored, err := f.Tenants.RestoreConfigurationIn(ctx, tx, s, key, n); err != nil || !restored {
+					return 0, err
+				}
+				return 1, nil
+			})
 		},
 	}
 }
