@@ -40,6 +40,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", floor(os.Args[2:]))
 		os.Exit(1)
 	}
+	if len(os.Args) > 3 && os.Args[1] == measureCommand {
+		if err := measured(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	b := &bench{fills: map[string]filledDatabase{}}
 	flag.IntVar(&b.runs, "runs", 5, "counted runs of each figure")
 	flag.IntVar(&b.tenants, "tenants", 100_000, "tenants of the large database")

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -59,24 +61,47 @@ func (b *bench) compare(name string, c contest) error {
 	return nil
 }
 
-func measure(c *exec.Cmd) (figures, error) {
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+// measure runs a command by way of a small copy of this program: Linux counts the
+// peak of whoever starts a process as the process's own, and this one holds whole
+// databases.
+func measure(c *exec.Cmd) (f figures, err error) {
+	self, err := os.Executable()
 	if err != nil {
-		return figures{}, err
+		return f, err
 	}
-	defer null.Close()
-	c.Stdout = null
+	by := exec.Command(self, append([]string{measureCommand, c.Path}, c.Args...)...)
+	by.Env, by.Dir = c.Env, c.Dir
+	var told bytes.Buffer
 	var complaint tail
-	c.Stderr = &complaint
+	by.Stdout, by.Stderr = &told, &complaint
+	if err := by.Run(); err != nil {
+		return f, fmt.Errorf("%v: %w: %s", c.Args, err, complaint)
+	}
+	var wall, cpu int64
+	_, err = fmt.Sscan(told.String(), &wall, &cpu, &f.memory)
+	f.wall, f.cpu = time.Duration(wall), time.Duration(cpu)
+	return f, err
+}
+
+// measureCommand makes this program the one that measures another: its path, and
+// its arguments from the name on.
+const measureCommand = "measure"
+
+// measured runs a command and tells its figures on standard output.
+func measured(args []string) error {
+	c := exec.Command(args[0])
+	c.Args, c.Stderr = args[1:], os.Stderr
 	began := time.Now()
 	if err := c.Run(); err != nil {
-		return figures{}, fmt.Errorf("%v: %w: %s", c.Args, err, complaint)
+		return err
 	}
-	f := figures{wall: time.Since(began), cpu: c.ProcessState.UserTime() + c.ProcessState.SystemTime()}
-	if u, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		f.memory = u.Maxrss
+	wall := time.Since(began)
+	usage, ok := c.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return errors.New("this system does not tell how much memory a process took")
 	}
-	return f, nil
+	fmt.Println(int64(wall), int64(c.ProcessState.UserTime()+c.ProcessState.SystemTime()), usage.Maxrss)
+	return nil
 }
 
 // tail keeps the end of what is written to it.

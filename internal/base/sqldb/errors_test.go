@@ -108,9 +108,15 @@ func TestSecondWriterIsBusy(t *testing.T) {
 			return err
 		}
 		if d.Engine == sqldb.SQLite {
-			raw(t, db, `PRAGMA busy_timeout = 20`) // of the one writer's connection
+			o := d.Options()
+			o.Wait = 20 * time.Millisecond
+			hasty, err := sqldb.Open(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer hasty.Close()
 			aSecondWriter(t, d)
-			wantError(t, db.Write(t.Context(), func(tx *sqldb.Tx) error { return change(t.Context(), tx) }), tenantry.Busy, "database.busy")
+			wantError(t, hasty.Write(t.Context(), func(tx *sqldb.Tx) error { return change(t.Context(), tx) }), tenantry.Busy, "database.busy")
 			return
 		}
 		err := db.Write(t.Context(), func(first *sqldb.Tx) error {

@@ -56,6 +56,9 @@ type Options struct {
 	// Disposable says that nothing is lost if the machine stops: nothing waits for
 	// the disk.
 	Disposable bool
+	// Wait is how long to wait on SQLite for another process that writes; ten seconds
+	// when zero.
+	Wait time.Duration
 }
 
 // DB is an open database. Its methods may be called from many goroutines.
@@ -117,6 +120,9 @@ func OpenOwner(ctx context.Context, o Options) (*DB, error) {
 func open(ctx context.Context, o Options, url string, owner bool) (*DB, error) {
 	if o.MaxConnections <= 0 {
 		o.MaxConnections = 10
+	}
+	if o.Wait <= 0 {
+		o.Wait = 10 * time.Second
 	}
 	engine, err := EngineOf(url)
 	if err != nil {

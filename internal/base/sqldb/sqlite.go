@@ -27,7 +27,8 @@ import (
 // before it.
 type sqliteDB struct {
 	writer, reader *sql.DB
-	connected      atomic.Bool // the writer has been, so the file has its write-ahead log
+	wait           time.Duration // for another process that writes
+	connected      atomic.Bool   // the writer has been, so the file has its write-ahead log
 }
 
 func openSQLite(ctx context.Context, path string, o Options, owner bool) (backend, error) {
@@ -38,7 +39,7 @@ func openSQLite(ctx context.Context, path string, o Options, owner bool) (backen
 	}
 	mode := map[Access]string{Create: "rwc", MustExist: "rw", ReadOnly: "ro"}[o.Access]
 	open := func(pragmas []string, txlock string, connections int) *sql.DB {
-		q := url.Values{"mode": {mode}, "_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
+		q := url.Values{"mode": {mode}, "_pragma": pragmas}
 		if txlock != "" {
 			q.Set("_txlock", txlock)
 		}
@@ -50,7 +51,7 @@ func openSQLite(ctx context.Context, path string, o Options, owner bool) (backen
 		db.SetMaxIdleConns(connections)
 		return db
 	}
-	db := &sqliteDB{reader: open([]string{"query_only(1)"}, "", o.MaxConnections)}
+	db := &sqliteDB{reader: open([]string{"busy_timeout(10000)", "query_only(1)"}, "", o.MaxConnections), wait: o.Wait}
 	if o.Access == ReadOnly {
 		db.writer = db.reader
 	} else {
@@ -65,7 +66,8 @@ func openSQLite(ctx context.Context, path string, o Options, owner bool) (backen
 		if o.Disposable {
 			pragmas[1] = "synchronous(OFF)"
 		}
-		db.writer = open(pragmas, "immediate", 1)
+		// Short: whoever waits for longer does it in patiently.
+		db.writer = open(append(pragmas, "busy_timeout(5)"), "immediate", 1)
 	}
 	if err := db.ping(ctx); err != nil {
 		db.close()
@@ -138,8 +140,22 @@ var registerFunctions = sync.OnceFunc(func() {
 })
 
 func (db *sqliteDB) outside(ctx context.Context, statement string) error {
-	_, err := db.writer.ExecContext(ctx, statement)
-	return err
+	return db.patiently(ctx, func() error {
+		_, err := db.writer.ExecContext(ctx, statement)
+		return err
+	})
+}
+
+// patiently tries again what another process that writes stands in the way of. SQLite
+// looks ever more seldom, up to ten times a second, and with that meets the short
+// pauses of somebody busy by chance only; this looks every other millisecond.
+func (db *sqliteDB) patiently(ctx context.Context, do func() error) error {
+	for began := time.Now(); ; {
+		err := do()
+		if tenantry.KindOf(meaning(err)) != tenantry.Busy || ctx.Err() != nil || time.Since(began) > db.wait {
+			return err
+		}
+	}
 }
 
 func (db *sqliteDB) standard(fn func(db *sql.DB) error) error { return fn(db.reader) }
@@ -164,8 +180,11 @@ func (db *sqliteDB) begin(ctx context.Context, readOnly bool) (connection, error
 	} else if err := db.connectWriter(ctx); err != nil {
 		return nil, err
 	}
-	tx, err := pool.BeginTx(ctx, nil)
-	if err != nil {
+	var tx *sql.Tx
+	if err := db.patiently(ctx, func() (err error) {
+		tx, err = pool.BeginTx(ctx, nil)
+		return err
+	}); err != nil {
 		return nil, err
 	}
 	return &sqliteTx{tx: tx}, nil

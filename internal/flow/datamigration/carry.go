@@ -93,6 +93,9 @@ func (f *Flow) Carry(ctx context.Context, s tenantry.Scope, id tenantry.RunID, p
 	if err := f.depends(ctx, step); err != nil {
 		return run, err
 	}
+	if _, err := f.DB.Survey(ctx); err != nil {
+		return run, err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	shared := newThrottle(p, f.Elapsed)

@@ -203,6 +203,32 @@ func TestFailuresMayBeLeftBehind(t *testing.T) {
 	})
 }
 
+// A database that answers too slowly is left alone until it does not.
+func TestASlowDatabaseIsWaitedFor(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, h apptest.House) {
+		fleet(t, h, 60)
+		root := h.SignIn.Console("root")
+		r := begin(t, h, counting(nil), options)
+		p := pace(h)
+		p.Workers, p.Latency = 1, 1 // nanosecond: never
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		looks := 0
+		if _, err := h.DataMigration.Carry(ctx, root, r.ID, p, t.Name(), func(rollout.Run) {
+			if looks++; looks > 2 { // it had the time for all sixty
+				cancel()
+			}
+		}); !errors.Is(err, context.Canceled) {
+			t.Errorf("it did not wait: %v", err)
+		}
+		if n := h.Number(t, `SELECT count(*) FROM counted`); n == 0 || n > 5 {
+			t.Errorf("%d tenants in the first transaction", n)
+		}
+		wantRun(t, carry(t, h, r.ID), rollout.Finished, rollout.Counts{Items: 60, Done: 60, Changes: 60})
+		wantOnce(t, h, 60, 0)
+	})
+}
+
 // What a step must not do to the platform, and what becomes of it.
 func TestAStepThatMisbehavesHurtsItsTenantOnly(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, h apptest.House) {

@@ -41,6 +41,29 @@ type throttle struct {
 
 	mu   sync.Mutex
 	done int64
+	owed time.Duration // rest that was not taken yet
+}
+
+// Rest comes in breaths after every transaction, which those who look often make use
+// of, and in pauses now and then: on SQLite a process that waits to write, such as
+// Django's, looks ten times a second, and finds no breath.
+const (
+	breath    = 5 * time.Millisecond
+	restPause = 120 * time.Millisecond
+)
+
+// rest tells how long to do nothing after a transaction.
+func (t *throttle) rest(took time.Duration) time.Duration {
+	if t.pace.Rest <= 0 {
+		return 0
+	}
+	t.owed += took * time.Duration(t.pace.Rest) / time.Duration(100-t.pace.Rest)
+	now := min(t.owed, breath)
+	if t.owed >= restPause {
+		now = t.owed
+	}
+	t.owed -= now
+	return now
 }
 
 func newThrottle(p Pace, elapsed func() time.Duration) *throttle {
@@ -51,12 +74,10 @@ func newThrottle(p Pace, elapsed func() time.Duration) *throttle {
 func (t *throttle) after(ctx context.Context, took time.Duration, weight int64, ping func(ctx context.Context) (time.Duration, error)) error {
 	t.mu.Lock()
 	t.done += weight
-	done := t.done
+	done, rest := t.done, t.rest(took)
 	t.mu.Unlock()
-	if t.pace.Rest > 0 {
-		if err := sleep(ctx, took*time.Duration(t.pace.Rest)/time.Duration(100-t.pace.Rest)); err != nil {
-			return err
-		}
+	if err := sleep(ctx, rest); err != nil {
+		return err
 	}
 	if t.pace.Rate > 0 {
 		due := time.Duration(float64(done) / float64(t.pace.Rate) * float64(time.Second))
