@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -77,7 +78,7 @@ const shownFailures = 20
 func (p *program) showRun(ctx context.Context, a *app.App, s tenantry.Scope, run rollout.Run) error {
 	limit := shownFailures
 	if p.JSON {
-		limit = 10_000
+		limit = everyItem
 	}
 	failed, err := p.items(ctx, a, s, run, rollout.Quarantined, limit)
 	if err != nil {
@@ -128,23 +129,34 @@ func (p *program) itemTable(items []itemDocument) {
 	p.Table([]string{"column.tenant", "column.name", "column.outcome", "column.wave", "column.attempts", "column.changes", "column.cause"}, rows)
 }
 
-// items reads tenants of a run with their names.
+// everyItem asks items for all.
+const everyItem = math.MaxInt
+
+// items reads the first tenants of a run with one outcome, with their names.
 func (p *program) items(ctx context.Context, a *app.App, s tenantry.Scope, run rollout.Run, outcome rollout.Outcome, limit int) ([]itemDocument, error) {
-	found, err := a.Rollouts.Items(ctx, s, run.ID, outcome, -1, limit)
-	if err != nil {
-		return nil, err
+	const page = 1000
+	all := []itemDocument{}
+	for after := tenantry.TenantKey(-1); len(all) < limit; {
+		found, err := a.Rollouts.Items(ctx, s, run.ID, outcome, after, min(page, limit-len(all)))
+		if err != nil || len(found) == 0 {
+			return all, err
+		}
+		keys := make([]tenantry.TenantKey, len(found))
+		for i, f := range found {
+			keys[i] = f.Tenant
+		}
+		names, err := a.Tenants.Names(ctx, s, keys)
+		if err != nil {
+			return all, err
+		}
+		for _, f := range found {
+			d := itemDocumentOf(f)
+			d.Name = names[f.Tenant]
+			all = append(all, d)
+		}
+		after = keys[len(keys)-1]
 	}
-	keys := make([]tenantry.TenantKey, len(found))
-	for i, f := range found {
-		keys[i] = f.Tenant
-	}
-	names, err := a.Tenants.Names(ctx, s, keys)
-	all := make([]itemDocument, len(found))
-	for i, f := range found {
-		all[i] = itemDocumentOf(f)
-		all[i].Name = names[f.Tenant]
-	}
-	return all, err
+	return all, nil
 }
 
 func itemDocumentOf(i rollout.Item) itemDocument {
@@ -170,7 +182,7 @@ func (p *program) showRunCommand() *cobra.Command {
 				if !slices.Contains(rollout.Outcomes(), rollout.Outcome(outcome)) {
 					return tenantry.NewError(tenantry.Usage, "cli.bad_flag", "reason", fmt.Sprint("--outcome ", rollout.Outcomes()))
 				}
-				items, err = p.items(ctx, a, s, run, rollout.Outcome(outcome), 10_000)
+				items, err = p.items(ctx, a, s, run, rollout.Outcome(outcome), everyItem)
 			}
 			if err != nil {
 				return err

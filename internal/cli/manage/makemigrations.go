@@ -103,7 +103,7 @@ func MakeMigrations(ctx context.Context, e *Env, o MakeOptions) error {
 			return err
 		}
 	}
-	if !o.NoInput && e.Prompt {
+	if e.asks(o.NoInput) {
 		request.Ask = e.askRename
 	}
 	var all []draft.Made
@@ -177,7 +177,7 @@ func (e *Env) made(all []draft.Made, o MakeOptions) error {
 		if documents == nil {
 			documents = []madeDocument{}
 		}
-		if err := e.Document(map[string]any{"migrations": documents, "written": changes && !o.Check && !o.DryRun}); err != nil {
+		if err := e.Document(madeDocuments(documents, changes && !o.Check && !o.DryRun)); err != nil {
 			return err
 		}
 	case !changes:
@@ -202,13 +202,18 @@ type madeDocument struct {
 	NotDrafted string         `json:"not_drafted,omitempty"`
 }
 
+func madeDocuments(all []madeDocument, written bool) map[string]any {
+	return map[string]any{"migrations": all, "written": written}
+}
+
 type madeFile struct {
 	Path string `json:"path"`
 	Text string `json:"text"`
 }
 
 func documentOf(m draft.Made) madeDocument {
-	d := madeDocument{App: m.App, Name: m.Name, Operations: m.Operations(), Left: []string{}, NotDrafted: string(m.NotDrafted)}
+	d := madeDocument{App: m.App, Name: m.Name, Files: []madeFile{}, Operations: append([]string{}, m.Operations()...), Left: []string{},
+		Findings: []lint.Finding{}, NotDrafted: string(m.NotDrafted)}
 	for _, f := range m.Files {
 		d.Files = append(d.Files, madeFile{shortPath(f.Path), f.Text})
 	}
@@ -300,6 +305,18 @@ func (e *Env) askRename(r draft.Rename, columnType string) bool {
 	return e.yes(fmt.Sprintf("Was %s.%s renamed to %s.%s (a %s)? [y/N] ", r.Table, r.Column, r.Table, r.To, columnType))
 }
 
+// asks tells whether there is somebody to ask.
+func (e *Env) asks(noInput bool) bool { return e.Prompt && !noInput && !e.JSON }
+
+// tell is a line for people, beside a document for programs where one was asked for.
+func (e *Env) tell(line string) {
+	if e.JSON {
+		fmt.Fprintln(e.Err, line)
+		return
+	}
+	e.Line(line)
+}
+
 func (e *Env) yes(question string) bool {
 	fmt.Fprint(e.Out, question)
 	if e.answers == nil {
@@ -322,15 +339,19 @@ func (e *Env) emptyMigrations(w *draft.Workshop, apps []string, o MakeOptions) e
 	for _, app := range apps {
 		all = append(all, w.Empty(draft.Request{App: app, Name: o.Name}))
 	}
+	documents := []madeDocument{}
 	for _, m := range all {
 		if !o.DryRun && !o.Check {
 			if err := m.Write(); err != nil {
 				return err
 			}
 		}
-		if !e.JSON {
+		if documents = append(documents, documentOf(m)); !e.JSON {
 			e.showMade(m, o)
 		}
+	}
+	if e.JSON {
+		return e.Document(madeDocuments(documents, !o.DryRun && !o.Check))
 	}
 	return nil
 }

@@ -63,11 +63,11 @@ func SquashMigrations(ctx context.Context, e *Env, o SquashOptions) error {
 	if err != nil {
 		return err
 	}
-	e.Line(e.Style(console.Heading, "Will squash the following migrations:"))
+	e.tell(e.Style(console.Heading, "Will squash the following migrations:"))
 	for _, k := range keys {
-		e.Line(" - " + k.Name)
+		e.tell(" - " + k.Name)
 	}
-	if e.Prompt && !o.NoInput && !e.yes("Do you wish to proceed? [yN] ") {
+	if e.asks(o.NoInput) && !e.yes("Do you wish to proceed? [yN] ") {
 		return nil
 	}
 	s, err := w.Squash(ctx, r)
@@ -75,27 +75,46 @@ func SquashMigrations(ctx context.Context, e *Env, o SquashOptions) error {
 		return err
 	}
 	if o.NoOptimize {
-		e.Line(e.Style(console.Heading, "(Skipping optimization.)"))
+		e.tell(e.Style(console.Heading, "(Skipping optimization.)"))
 	} else {
-		e.Line(e.Style(console.Heading, "Optimizing..."))
+		e.tell(e.Style(console.Heading, "Optimizing..."))
 		if s.After < s.Before {
-			fmt.Fprintf(e.Out, "  Optimized from %d operations to %d operations.\n", s.Before, s.After)
+			e.tell(fmt.Sprintf("  Optimized from %d operations to %d operations.", s.Before, s.After))
 		} else {
-			e.Line("  No optimizations possible.")
+			e.tell("  No optimizations possible.")
 		}
 	}
 	if err := s.Write(); err != nil {
 		return err
 	}
 	for _, f := range s.Files {
-		e.Line(e.Style(console.Heading, "Created new squashed migration "+shortPath(f.Path)))
+		e.tell(e.Style(console.Heading, "Created new squashed migration "+shortPath(f.Path)))
 	}
-	fmt.Fprint(e.Out, "  You should commit this migration but leave the old ones in place;\n"+
+	e.tell("  You should commit this migration but leave the old ones in place;\n"+
 		"  the new migration will be used for new installs. Once you are sure\n"+
 		"  all instances of the codebase have applied the migrations you squashed,\n"+
-		"  you can delete them.\n")
+		"  you can delete them.")
 	for _, t := range s.Twins {
 		e.Note("squashmigrations.proven", "engine", string(t.Engine))
 	}
+	if e.JSON {
+		d := squashedDocument{App: o.App, Replaces: []string{}, Files: []madeFile{}, Before: s.Before, After: s.After}
+		for _, k := range keys {
+			d.Replaces = append(d.Replaces, k.Name)
+		}
+		for _, f := range s.Files {
+			d.Files = append(d.Files, madeFile{shortPath(f.Path), f.Text})
+		}
+		return e.Document(d)
+	}
 	return nil
+}
+
+// squashedDocument is a squashed migration as programs read it.
+type squashedDocument struct {
+	App      string     `json:"app"`
+	Replaces []string   `json:"replaces"`
+	Files    []madeFile `json:"files"`
+	Before   int        `json:"operations_before"`
+	After    int        `json:"operations_after"`
 }

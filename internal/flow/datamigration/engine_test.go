@@ -827,6 +827,11 @@ INSERT INTO counted (tenant_id, n) VALUES (:tenant, 1);
 				t.Errorf("%q: %v", text, err)
 			}
 		}
+		for _, name := range []string{"seal_tokens", "renumber"} {
+			if step, err := h.DataMigration.Step(name); err != nil || step.Name != name {
+				t.Errorf("%s is kept up by another file: %v", name, err)
+			}
+		}
 		os.Remove(filepath.Join(dir, "wrong.sql"))
 		for _, name := range []string{"Wrong", "seal_tokens"} {
 			write(name, "-- +apply SELECT 1")

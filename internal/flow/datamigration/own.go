@@ -37,33 +37,49 @@ func (f *Flow) Own() ([]Step, error) {
 	if f.Dir == "" {
 		return nil, nil
 	}
+	if err := f.hasDir(); err != nil {
+		return nil, err
+	}
 	files, err := filepath.Glob(filepath.Join(f.Dir, "*.sql"))
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(f.Dir); err != nil {
-		return nil, tenantry.NewError(tenantry.Usage, "datamigration.no_dir", "path", f.Dir).Because(err)
-	}
 	var all []Step
 	for _, path := range files {
-		text, err := os.ReadFile(path)
+		step, err := f.own(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // gone since
 		}
 		if err != nil {
-			return nil, tenantry.NewError(tenantry.Usage, "datamigration.unreadable", "path", path).Because(err)
-		}
-		script, err := parse(path, string(text))
-		if err != nil {
 			return nil, err
-		}
-		step := script.step()
-		if slices.ContainsFunc(f.Builtin(), func(b Step) bool { return b.Name == step.Name }) {
-			return nil, badScript(path, 1, "name", step.Name)
 		}
 		all = append(all, step)
 	}
 	return all, nil
+}
+
+func (f *Flow) hasDir() error {
+	if _, err := os.Stat(f.Dir); err != nil {
+		return tenantry.NewError(tenantry.Usage, "datamigration.no_dir", "path", f.Dir).Because(err)
+	}
+	return nil
+}
+
+// own reads one step.
+func (f *Flow) own(path string) (Step, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Step{}, tenantry.NewError(tenantry.Usage, "datamigration.unreadable", "path", path).Because(err)
+	}
+	script, err := parse(path, string(text))
+	if err != nil {
+		return Step{}, err
+	}
+	step := script.step()
+	if slices.ContainsFunc(f.Builtin(), func(b Step) bool { return b.Name == step.Name }) {
+		return Step{}, badScript(path, 1, "name", step.Name)
+	}
+	return step, nil
 }
 
 // script is a step that is written in SQL.

@@ -3,6 +3,9 @@ package datamigration
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -25,15 +28,19 @@ func (f *Flow) Steps() ([]Step, error) {
 	return slices.Concat(f.Builtin(), f.More, own), err
 }
 
-// Step finds one by its name.
+// Step finds one by its name. What is wrong with another file does not stop it.
 func (f *Flow) Step(name string) (Step, error) {
-	all, err := f.Steps()
-	if err != nil {
-		return Step{}, err
-	}
-	for _, s := range all {
+	for _, s := range slices.Concat(f.Builtin(), f.More) {
 		if s.Name == name {
 			return s, nil
+		}
+	}
+	if f.Dir != "" && stepName.MatchString(name) {
+		if err := f.hasDir(); err != nil {
+			return Step{}, err
+		}
+		if step, err := f.own(filepath.Join(f.Dir, name+".sql")); !errors.Is(err, fs.ErrNotExist) {
+			return step, err
 		}
 	}
 	return Step{}, tenantry.NewError(tenantry.NotFound, "datamigration.no_step", "step", name)
