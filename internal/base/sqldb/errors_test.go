@@ -315,3 +315,27 @@ func TestLostConnectionIsUnavailableAndTheNextIsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Whoever never gives a transaction back does not keep the process from ending.
+func TestCloseDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	sqldbtest.EachFrom(t, things, func(t *testing.T, d sqldbtest.Database) {
+		db, err := sqldb.Open(t.Context(), d.Options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = db.Write(t.Context(), func(*sqldb.Tx) error {
+				close(began)
+				<-release
+				return nil
+			})
+		}()
+		<-began
+		db.Close()
+		close(release)
+		<-done
+	})
+}

@@ -67,7 +67,20 @@ func withDefaults(config *pgxpool.Config) {
 }
 
 func (db *postgresDB) ping(ctx context.Context) error { return db.pool.Ping(ctx) }
-func (db *postgresDB) close()                         { db.pool.Close() }
+
+// close waits for transactions that are being given up, but not for code that keeps
+// hold of one whatever happens: the process is ending, and its connections with it.
+func (db *postgresDB) close() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		db.pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(5 * time.Second):
+	}
+}
 
 func (db *postgresDB) outside(ctx context.Context, statement string) error {
 	_, err := db.pool.Exec(ctx, statement, pgx.QueryExecModeExec)
