@@ -150,10 +150,19 @@ func (db *sqliteDB) outside(ctx context.Context, statement string) error {
 // looks ever more seldom, up to ten times a second, and with that meets the short
 // pauses of somebody busy by chance only; this looks every other millisecond.
 func (db *sqliteDB) patiently(ctx context.Context, do func() error) error {
-	for began := time.Now(); ; {
+	var enough <-chan time.Time
+	for {
 		err := do()
-		if tenantry.KindOf(meaning(err)) != tenantry.Busy || ctx.Err() != nil || time.Since(began) > db.wait {
+		if tenantry.KindOf(meaning(err)) != tenantry.Busy || ctx.Err() != nil {
 			return err
+		}
+		if enough == nil {
+			enough = time.After(db.wait)
+		}
+		select {
+		case <-enough:
+			return err
+		default:
 		}
 	}
 }

@@ -27,6 +27,12 @@ type worker struct {
 	seen     map[tenantry.TenantKey]sighting
 }
 
+// Looking for work is a small write, so whoever finds none looks ever more seldom.
+const (
+	leastIdle = 50 * time.Millisecond
+	mostIdle  = 500 * time.Millisecond
+)
+
 // sighting is when a lease was first seen with a beat.
 type sighting struct {
 	lease rollout.Lease
@@ -38,7 +44,7 @@ func (w *worker) work(ctx context.Context) error {
 	if w.inParts() {
 		w.size = firstBatch
 	}
-	wave := int64(-1)
+	wave, idle := int64(-1), leastIdle
 	for {
 		var lease rollout.Lease
 		var others []rollout.Lease
@@ -59,11 +65,13 @@ func (w *worker) work(ctx context.Context) error {
 			}
 		}
 		if lease == (rollout.Lease{}) {
-			if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			if err := sleep(ctx, idle); err != nil {
 				return err
 			}
+			idle = min(2*idle, mostIdle)
 			continue
 		}
+		idle = leastIdle
 		if wave >= 0 && lease.Wave > wave && w.pace.Soak > 0 {
 			if err := w.during(ctx, lease, func(ctx context.Context) error { return sleep(ctx, w.pace.Soak) }); err != nil {
 				return err
