@@ -90,9 +90,9 @@ func SquashMigrations(ctx context.Context, e *Env, o SquashOptions) error {
 	for _, f := range s.Files {
 		e.tell(e.Style(console.Heading, "Created new squashed migration "+shortPath(f.Path)))
 	}
-	e.tell("  You should commit this migration but leave the old ones in place;\n"+
-		"  the new migration will be used for new installs. Once you are sure\n"+
-		"  all instances of the codebase have applied the migrations you squashed,\n"+
+	e.tell("  You should commit this migration but leave the old ones in place;\n" +
+		"  the new migration will be used for new installs. Once you are sure\n" +
+		"  all instances of the codebase have applied the migrations you squashed,\n" +
 		"  you can delete them.")
 	for _, t := range s.Twins {
 		e.Note("squashmigrations.proven", "engine", string(t.Engine))
