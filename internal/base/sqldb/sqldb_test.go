@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -485,4 +486,25 @@ func wantError(t testing.TB, err error, kind tenantry.Kind, code string) {
 	if !errors.As(err, &e) || e.Kind != kind || e.Code != code {
 		t.Fatalf("got %v (%s), want %s %s", err, tenantry.KindOf(err), kind, code)
 	}
+}
+
+func TestSurveyGathersWhatIsUnknown(t *testing.T) {
+	t.Parallel()
+	sqldbtest.EachFrom(t, things, func(t *testing.T, d sqldbtest.Database) {
+		db := d.Open(t)
+		text := strings.Repeat("x", 1000)
+		for _, table := range []string{`"Much"`, `few`} {
+			raw(t, db, `CREATE TABLE `+table+` (id bigint NOT NULL PRIMARY KEY, text text NOT NULL)`)
+			write(t, db, `INSERT INTO `+table+` (id, text) VALUES (0, ?)`, text)
+		}
+		for id := range 11 { // doubling: two thousand rows of a thousand characters
+			write(t, db, `INSERT INTO "Much" (id, text) SELECT id + ?, text FROM "Much"`, 1<<id)
+		}
+		want := map[sqldb.Engine][]int{sqldb.SQLite: {0, 0}, sqldb.Postgres: {1, 0}}[d.Engine]
+		for _, n := range want {
+			if got, err := db.Survey(t.Context()); err != nil || got != n {
+				t.Errorf("%d tables, %v; want %d", got, err, n)
+			}
+		}
+	})
 }

@@ -162,7 +162,7 @@ func (db *sqliteDB) patiently(ctx context.Context, do func() error) error {
 		select {
 		case <-enough:
 			return err
-		default:
+		case <-time.After(time.Millisecond): // where SQLite does not wait by itself
 		}
 	}
 }
