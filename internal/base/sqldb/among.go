@@ -10,6 +10,15 @@ import (
 // matches JSON in a text, which has quotes or nothing between its braces.
 var among = regexp.MustCompile(`^\{[a-z_]+(\.[a-z_]+)?\}`)
 
+// Just is the list of one key to limit a text to, or for zero none: then it is about
+// everything.
+func Just[K ~int64](key K) []K {
+	if key == 0 {
+		return nil
+	}
+	return []K{key}
+}
+
 // Limited completes a text in which {column} stands for the condition that the
 // column holds one of the keys, so that one text asks about everything and about a
 // few. For nil the condition is true. Keys go as one parameter, which an index on

@@ -346,7 +346,8 @@ func (e *Env) emptyMigrations(w *draft.Workshop, apps []string, o MakeOptions) e
 				return err
 			}
 		}
-		if documents = append(documents, documentOf(m)); !e.JSON {
+		documents = append(documents, documentOf(m))
+		if !e.JSON {
 			e.showMade(m, o)
 		}
 	}

@@ -85,10 +85,7 @@ func (s *Service) NormaliseConfigurationIn(ctx context.Context, tx *sqldb.Tx, sc
 		if !ok {
 			return nil, tenantry.NewError(tenantry.Invalid, "tenant.configuration_unreadable", "tenant", int64(o.tenant))
 		}
-		if err := s.putConfiguration(ctx, tx, scope, o.tenant, object, "tenant.configuration_normalised"); err != nil {
-			return nil, err
-		}
-		after, err := selectConfiguration(ctx, tx, o.tenant) // PostgreSQL writes JSON its own way
+		after, err := s.putConfiguration(ctx, tx, scope, o.tenant, object, "tenant.configuration_normalised")
 		if err != nil {
 			return nil, err
 		}
@@ -107,14 +104,15 @@ func (s *Service) RestoreConfigurationIn(ctx context.Context, tx *sqldb.Tx, scop
 	if err != nil || string(now) != n.After {
 		return false, err
 	}
-	return true, s.putConfiguration(ctx, tx, scope, tenant, sqldb.JSON(n.Before), "tenant.configuration_restored")
+	_, err = s.putConfiguration(ctx, tx, scope, tenant, sqldb.JSON(n.Before), "tenant.configuration_restored")
+	return err == nil, err
 }
 
-func (s *Service) putConfiguration(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenant tenantry.TenantKey, text sqldb.JSON, action string) error {
-	if err := updateConfiguration(ctx, tx, tenant, text, s.clock()); err != nil {
-		return err
+func (s *Service) putConfiguration(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenant tenantry.TenantKey, text sqldb.JSON, action string) (stored sqldb.JSON, err error) {
+	if stored, err = updateConfiguration(ctx, tx, tenant, text, s.clock()); err != nil {
+		return nil, err
 	}
-	return s.audit.Record(ctx, tx, scope, audit.Event{Tenant: tenant, Action: action})
+	return stored, s.audit.Record(ctx, tx, scope, audit.Event{Tenant: tenant, Action: action})
 }
 
 // unwrapped finds the object in a text that ought to be one.

@@ -11,11 +11,8 @@ import (
 func scanKey(r *sqldb.Rows) (k tenantry.TenantKey, err error) { return k, r.Scan(&k) }
 
 func selectKeys(ctx context.Context, tx *sqldb.Tx, after, only tenantry.TenantKey, limit int) ([]tenantry.TenantKey, error) {
-	query, args := `SELECT id FROM tenants_tenantmodel WHERE id > ?`, []any{after}
-	if only != 0 {
-		query, args = query+` AND id = ?`, append(args, only)
-	}
-	return sqldb.All(ctx, tx, scanKey, query+` ORDER BY id LIMIT ?`, append(args, limit)...)
+	query, args := sqldb.Limited(tx, sqldb.Just(only), `SELECT id FROM tenants_tenantmodel WHERE id > ? AND {id} ORDER BY id LIMIT ?`, after, limit)
+	return sqldb.All(ctx, tx, scanKey, query, args...)
 }
 
 // lockTenants: SQLite's writer is alone. The rows are locked in the order of their
@@ -65,7 +62,9 @@ func selectConfiguration(ctx context.Context, tx *sqldb.Tx, tenant tenantry.Tena
 	return text, err
 }
 
-func updateConfiguration(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, text sqldb.JSON, now time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE tenants_tenantmodel SET configuration = ?, updated_at = ? WHERE id = ?`, text, now, tenant)
-	return err
+// updateConfiguration returns the configuration as it stands now: PostgreSQL writes JSON
+// its own way.
+func updateConfiguration(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, text sqldb.JSON, now time.Time) (stored sqldb.JSON, err error) {
+	err = tx.Get(ctx, `UPDATE tenants_tenantmodel SET configuration = ?, updated_at = ? WHERE id = ? RETURNING configuration`, []any{text, now, tenant}, &stored)
+	return stored, err
 }

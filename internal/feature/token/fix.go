@@ -58,7 +58,7 @@ func (s *Service) Fix(ctx context.Context, scope tenantry.Scope, tenant tenantry
 	if err := scope.RequirePlatform(tenantry.TokensWrite); err != nil {
 		return done, err
 	}
-	only, none := named(tenant), func(int64) {}
+	only, none := sqldb.Just(tenant), func(int64) {}
 	if done.Reconciled, err = s.reconcile(ctx, scope, only, none); err != nil {
 		return done, err
 	}

@@ -16,7 +16,7 @@ func (s *Service) CountMissing(ctx context.Context, scope tenantry.Scope, only t
 		return 0, err
 	}
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		n, err = countMissing(ctx, tx, named(only))
+		n, err = countMissing(ctx, tx, sqldb.Just(only))
 		return err
 	})
 	return n, err
@@ -39,7 +39,7 @@ func (s *Service) GenerateMissing(ctx context.Context, scope tenantry.Scope, onl
 		var tokens int64
 		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 			last, tokens = 0, 0
-			found, err := selectMissing(ctx, tx, named(only), after, batch, true)
+			found, err := selectMissing(ctx, tx, sqldb.Just(only), after, batch, true)
 			if err != nil || len(found) == 0 {
 				return err
 			}

@@ -49,7 +49,7 @@ func (s *Service) IssueIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scop
 	if err := scope.RequireIn(tenant, tenantry.TokensWrite); err != nil {
 		return Pair{}, err
 	}
-	found, err := selectMissing(ctx, tx, named(tenant), 0, 1, true)
+	found, err := selectMissing(ctx, tx, sqldb.Just(tenant), 0, 1, true)
 	if err != nil {
 		return Pair{}, err
 	}

@@ -15,6 +15,80 @@ func selectHolders(ctx context.Context, tx *sqldb.Tx, digest []byte, now time.Ti
 			AND (retire_at IS NULL OR retire_at > ?) AND (expires_at IS NULL OR expires_at > ?) ORDER BY tenant_id, token_id, version`, digest, now, now)
 }
 
+// columns are what a tenant's row of Django's is to hold; "" leaves a column.
+type columns struct {
+	tenant  tenantry.TenantKey
+	ai, cwu string
+}
+
+func (c *columns) set(k Kind, text string) {
+	if k == CWU {
+		c.cwu = text
+	} else {
+		c.ai = text
+	}
+}
+
+func updateColumns(ctx context.Context, tx *sqldb.Tx, rows []columns, now time.Time) error {
+	return inPieces(rows, nil, func(piece []columns) error {
+		given, args := tx.Given("g",
+			sqldb.Collect("id", piece, func(c columns) int64 { return int64(c.tenant) }),
+			sqldb.Collect("ai", piece, func(c columns) string { return c.ai }),
+			sqldb.Collect("cwu", piece, func(c columns) string { return c.cwu }))
+		_, err := tx.Exec(ctx, `UPDATE tenants_tenantmodel SET
+			ai_token = CASE WHEN g.ai = '' THEN tenants_tenantmodel.ai_token ELSE g.ai END,
+			cwu_token = CASE WHEN g.cwu = '' THEN tenants_tenantmodel.cwu_token ELSE g.cwu END,
+			updated_at = ?
+			FROM `+given+` WHERE tenants_tenantmodel.id = g.id`, append([]any{now}, args...)...)
+		return err
+	})
+}
+
+// clearColumn empties Django's column of a token that is no more.
+func clearColumn(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, kind Kind, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE tenants_tenantmodel SET `+kind.column()+` = '', updated_at = ? WHERE id = ?`, now, tenant)
+	return err
+}
+
+func selectColumn(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, kind Kind) (text string, err error) {
+	err = tx.Get(ctx, `SELECT `+kind.column()+` FROM tenants_tenantmodel WHERE id = ?`, []any{tenant}, &text)
+	return text, err
+}
+
+// missing is a tenant that lacks a token.
+type missing struct {
+	tenant            tenantry.TenantKey
+	needsAI, needsCWU bool
+}
+
+func (m missing) kinds() (kinds []Kind) {
+	if m.needsAI {
+		kinds = append(kinds, AI)
+	}
+	if m.needsCWU {
+		kinds = append(kinds, CWU)
+	}
+	return kinds
+}
+
+// selectMissing finds the next tenants that lack a token, of some or for nil of all.
+func selectMissing(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey, after tenantry.TenantKey, limit int, lock bool) ([]missing, error) {
+	query, args := sqldb.Limited(tx, only, `SELECT id, ai_token = '', cwu_token = '' FROM tenants_tenantmodel
+		WHERE (ai_token = '' OR cwu_token = '') AND id > ? AND {id} ORDER BY id LIMIT ?`, after, limit)
+	if lock {
+		query += tx.Of(selectForUpdate)
+	}
+	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (m missing, err error) {
+		return m, r.Scan(&m.tenant, &m.needsAI, &m.needsCWU)
+	}, query, args...)
+}
+
+func countMissing(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) (n int64, err error) {
+	query, args := sqldb.Limited(tx, only, `SELECT COALESCE(SUM(CASE WHEN ai_token = '' THEN 1 ELSE 0 END + CASE WHEN cwu_token = '' THEN 1 ELSE 0 END), 0) FROM tenants_tenantmodel WHERE {id}`)
+	err = tx.Get(ctx, query, args, &n)
+	return n, err
+}
+
 // condition is the filter on one column, in SQL. Underscores in LIKE are not
 // escaped because there are none in what it looks for.
 func (f filter) condition(column string) (string, []any) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
@@ -31,10 +32,7 @@ func (s *Service) Findings(ctx context.Context, tx *sqldb.Tx, only []tenantry.Te
 	}
 	all, err := tenantry.Broken(sqldb.Asking(ctx, tx, only),
 		// On SQLite one such row stops every later migration of Django's.
-		// Two questions: PostgreSQL answers an OR by reading both tables whole.
-		tenantry.Rule{Code: "user.orphan_profile", Severity: tenantry.Critical, Table: "tenants_userprofile", Text: `
-			SELECT p.id, p.tenant_id FROM tenants_userprofile p WHERE ` + profileOfNobody + ` AND {p.tenant_id}
-			UNION SELECT p.id, p.tenant_id FROM tenants_userprofile p WHERE ` + profileNowhere + ` AND {p.tenant_id} ORDER BY 1`},
+		profiles("user.orphan_profile", tenantry.Critical, profileOfNobody, profileNowhere),
 		tenantry.Rule{Code: "user.no_profile", Severity: tenantry.Warning, Table: "auth_user",
 			Text: strangers + ` WHERE NOT EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.user_id = u.id) ORDER BY u.id`},
 		tenantry.Rule{Code: "user.tenant_without_admin", Severity: tenantry.Notice, Table: "tenants_tenantmodel",
@@ -62,8 +60,7 @@ func (s *Service) OwnFindings(ctx context.Context, tx *sqldb.Tx, only []tenantry
 			FROM tenantry_user s LEFT JOIN tenantry_membership m ON m.user_id = s.user_id
 			WHERE ` + leftoverUser + ` AND ` + ofTenants(only, `s.user_id`) + ` ORDER BY s.user_id`},
 		tenantry.Rule{Code: "user.leftover_membership", Severity: tenantry.Warning, Table: "tenantry_membership",
-			Text: `SELECT m.tenant_id || '/' || m.user_id, m.tenant_id FROM tenantry_membership m WHERE ` + memberNobody + ` AND {m.tenant_id}
-				UNION SELECT m.tenant_id || '/' || m.user_id, m.tenant_id FROM tenantry_membership m WHERE ` + memberOfNothing + ` AND {m.tenant_id} ORDER BY 2, 1`},
+			Text: either(`SELECT m.tenant_id || '/' || m.user_id, m.tenant_id FROM tenantry_membership m WHERE {m.tenant_id} AND `, memberNobody, memberOfNothing) + ` ORDER BY 2, 1`},
 	)
 }
 
@@ -90,10 +87,20 @@ func notMember() tenantry.Rule {
 		AND NOT EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = p.tenant_id AND m.user_id = p.user_id)`)
 }
 
-// profiles is a rule about rows p of Django's profiles.
-func profiles(code string, severity tenantry.Severity, broken string) tenantry.Rule {
+// profiles is a rule about rows p of Django's profiles, broken in one way or another.
+func profiles(code string, severity tenantry.Severity, broken ...string) tenantry.Rule {
 	return tenantry.Rule{Code: code, Severity: severity, Table: "tenants_userprofile",
-		Text: `SELECT p.id, p.tenant_id FROM tenants_userprofile p WHERE (` + broken + `) AND {p.tenant_id} ORDER BY p.id`}
+		Text: either(`SELECT p.id, p.tenant_id FROM tenants_userprofile p WHERE {p.tenant_id} AND `, broken...) + ` ORDER BY 1`}
+}
+
+// either asks for the rows of which one condition or another holds, each by itself:
+// PostgreSQL answers an OR of two that ask other tables by reading both whole.
+func either(query string, conditions ...string) string {
+	all := make([]string, len(conditions))
+	for i, c := range conditions {
+		all[i] = query + `(` + c + `)`
+	}
+	return strings.Join(all, ` UNION `)
 }
 
 // people is a rule about rows u of Django's people, who concern the tenant that

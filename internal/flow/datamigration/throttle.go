@@ -44,6 +44,10 @@ type throttle struct {
 	owed time.Duration // rest that was not taken yet
 }
 
+func newThrottle(p Pace, elapsed func() time.Duration) *throttle {
+	return &throttle{pace: p, elapsed: elapsed, began: elapsed()}
+}
+
 // Rest comes in breaths after every transaction, which those who look often make use
 // of, and in pauses now and then: on SQLite a process that waits to write, such as
 // Django's, looks ten times a second, and finds no breath.
@@ -64,10 +68,6 @@ func (t *throttle) rest(took time.Duration) time.Duration {
 	}
 	t.owed -= now
 	return now
-}
-
-func newThrottle(p Pace, elapsed func() time.Duration) *throttle {
-	return &throttle{pace: p, elapsed: elapsed, began: elapsed()}
 }
 
 // after waits as long as the pace asks once a transaction of some weight is over.

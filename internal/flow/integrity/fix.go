@@ -47,7 +47,7 @@ func (f *Flow) Fix(ctx context.Context, s tenantry.Scope, r Request) ([]tenantry
 			return nil, err
 		}
 	}
-	only := r.only()
+	only := sqldb.Just(r.Only)
 	var done []tenantry.Finding
 	err := f.DB.Write(ctx, func(tx *sqldb.Tx) error {
 		done = nil
@@ -87,10 +87,3 @@ func (f *Flow) Fix(ctx context.Context, s tenantry.Scope, r Request) ([]tenantry
 // columnFindings are put right together: each repair of a token column needs the
 // one before it.
 var columnFindings = []string{"token.unregistered", "token.duplicate", "token.missing", "token.plain"}
-
-func (r Request) only() []tenantry.TenantKey {
-	if r.Only == 0 {
-		return nil
-	}
-	return []tenantry.TenantKey{r.Only}
-}

@@ -38,7 +38,7 @@ func (f *Flow) Check(ctx context.Context, s tenantry.Scope, only tenantry.Tenant
 				return err
 			}
 		}
-		all, err = f.look(ctx, tx, Request{Only: only}.only())
+		all, err = f.look(ctx, tx, sqldb.Just(only))
 		return err
 	})
 	return all, err
