@@ -93,7 +93,7 @@ func (db *postgresDB) standard(fn func(db *sql.DB) error) error {
 	return fn(handle)
 }
 
-func (db *postgresDB) begin(ctx context.Context, readOnly bool) (connection, error) {
+func (db *postgresDB) begin(ctx context.Context, on behalf, readOnly bool) (connection, error) {
 	options := pgx.TxOptions{}
 	if readOnly {
 		options = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}

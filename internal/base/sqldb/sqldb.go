@@ -72,7 +72,7 @@ type DB struct {
 
 // backend is a pool on one of the two engines.
 type backend interface {
-	begin(ctx context.Context, readOnly bool) (connection, error)
+	begin(ctx context.Context, on behalf, readOnly bool) (connection, error)
 	ping(ctx context.Context) error
 	outside(ctx context.Context, statement string) error
 	standard(fn func(db *sql.DB) error) error
@@ -175,7 +175,7 @@ func (db *DB) Close() { db.backend.close() }
 
 // Read runs fn in a read-only transaction: one consistent view on both engines.
 func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
-	return db.run(ctx, true, fn)
+	return db.run(ctx, behalf{}, true, fn)
 }
 
 // Write runs fn in a transaction that is committed when fn returns nil and
@@ -183,7 +183,7 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 // may run again when the engine breaks a deadlock, so what it does outside the
 // database must bear repeating.
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
-	return db.run(ctx, false, fn)
+	return db.run(ctx, behalf{}, false, fn)
 }
 
 // Outside runs one statement as it stands and outside of any transaction, as the
@@ -198,7 +198,7 @@ func (db *DB) Standard(fn func(db *sql.DB) error) error { return db.backend.stan
 
 // Rehearse runs fn in a transaction that is rolled back whatever fn returns.
 func (db *DB) Rehearse(ctx context.Context, fn func(tx *Tx) error) error {
-	err := db.once(ctx, false, func(tx *Tx) error {
+	err := db.once(ctx, behalf{}, false, func(tx *Tx) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
@@ -215,9 +215,9 @@ var errRehearsed = errors.New("sqldb: rehearsed")
 // attempts bounds how often a transaction that lost a deadlock is run again.
 const attempts = 5
 
-func (db *DB) run(ctx context.Context, readOnly bool, fn func(tx *Tx) error) error {
+func (db *DB) run(ctx context.Context, on behalf, readOnly bool, fn func(tx *Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := db.once(ctx, readOnly, fn)
+		err := db.once(ctx, on, readOnly, fn)
 		if err == nil || attempt == attempts || !retryable(err) {
 			return err
 		}
@@ -230,8 +230,8 @@ func (db *DB) run(ctx context.Context, readOnly bool, fn func(tx *Tx) error) err
 	}
 }
 
-func (db *DB) once(ctx context.Context, readOnly bool, fn func(tx *Tx) error) (err error) {
-	c, err := db.backend.begin(ctx, readOnly)
+func (db *DB) once(ctx context.Context, on behalf, readOnly bool, fn func(tx *Tx) error) (err error) {
+	c, err := db.backend.begin(ctx, on, readOnly)
 	if err != nil {
 		return meaning(err)
 	}

@@ -182,7 +182,7 @@ func (db *sqliteDB) close() {
 	db.writer.Close()
 }
 
-func (db *sqliteDB) begin(ctx context.Context, readOnly bool) (connection, error) {
+func (db *sqliteDB) begin(ctx context.Context, _ behalf, readOnly bool) (connection, error) {
 	pool := db.writer
 	if readOnly {
 		pool = db.reader

@@ -56,7 +56,7 @@ func (s *Service) CreateOperator(ctx context.Context, scope tenantry.Scope, name
 	}
 	now := s.clock()
 	o = Operator{ID: tenantry.NewOperatorID(now, s.random), Name: name, KeyDisplay: key.Display(), CreatedAt: now, CreatedBy: scope.Actor().Name}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if err := insertOperator(ctx, tx, o, digest(key)); err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (s *Service) ListOperators(ctx context.Context, scope tenantry.Scope) (all 
 	if err := scope.RequirePlatform(tenantry.OperatorsWrite); err != nil {
 		return nil, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		all, err = selectOperators(ctx, tx)
 		return err
 	})
@@ -127,7 +127,7 @@ func (s *Service) RevokeOperator(ctx context.Context, scope tenantry.Scope, ref 
 	} else if validateName(ref) != nil {
 		return Operator{}, tenantry.NewError(tenantry.NotFound, "operator.not_found")
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if o, err = selectOperator(ctx, tx, id, ref); err != nil || o.RevokedAt != nil {
 			return err
 		}

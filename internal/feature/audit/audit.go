@@ -64,7 +64,7 @@ func (l *Log) List(ctx context.Context, db *sqldb.DB, s tenantry.Scope, tenant t
 	if err := s.RequireIn(tenant, tenantry.AuditRead); err != nil {
 		return list, err
 	}
-	err = db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+	err = db.As(s).Read(ctx, func(tx *sqldb.Tx) (err error) {
 		list.Items, err = selectPage(ctx, tx, tenant, p)
 		return err
 	})

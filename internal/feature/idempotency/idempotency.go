@@ -64,6 +64,7 @@ func New(db *sqldb.DB, clock tenantry.Clock, random io.Reader) *Service {
 // Claim is the right to carry out a request. It ends in Keep or in Release.
 type Claim struct {
 	service *Service
+	scope   tenantry.Scope
 	place   place
 	cipher  cipher.AEAD
 }
@@ -83,7 +84,7 @@ func (s *Service) Begin(ctx context.Context, scope tenantry.Scope, r Request) (*
 		return nil, nil, err
 	}
 	var first *stored
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		first = nil
 		if err := deleteDead(ctx, tx, p, p.at.Add(-Kept), p.at.Add(-abandoned)); err != nil {
 			return err
@@ -99,7 +100,7 @@ func (s *Service) Begin(ctx context.Context, scope tenantry.Scope, r Request) (*
 	case err != nil:
 		return nil, nil, err
 	case first == nil:
-		return &Claim{service: s, place: p, cipher: seal}, nil, nil
+		return &Claim{service: s, scope: scope, place: p, cipher: seal}, nil, nil
 	case first.digest != digest:
 		return nil, nil, tenantry.NewError(tenantry.Conflict, "idempotency.reused")
 	case first.status == 0:
@@ -120,14 +121,14 @@ func (c *Claim) Keep(ctx context.Context, a Answer) error {
 		return err
 	}
 	body := c.cipher.Seal(nonce, nonce, a.Body, c.place.binding(a.Status))
-	return c.service.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return c.service.db.As(c.scope).Write(ctx, func(tx *sqldb.Tx) error {
 		return updateAnswer(ctx, tx, c.place, a.Status, string(header), base64.StdEncoding.EncodeToString(body))
 	})
 }
 
 // Release gives a claim back: what went wrong may go well when it is repeated.
 func (c *Claim) Release(ctx context.Context) error {
-	return c.service.db.Write(ctx, func(tx *sqldb.Tx) error { return deleteClaim(ctx, tx, c.place) })
+	return c.service.db.As(c.scope).Write(ctx, func(tx *sqldb.Tx) error { return deleteClaim(ctx, tx, c.place) })
 }
 
 // Sweep forgets the answers that are too old to be had again, and tells how many.

@@ -130,7 +130,7 @@ func (s *Service) List(ctx context.Context, scope tenantry.Scope) ([]Key, error)
 		return nil, err
 	}
 	var known []uint32
-	if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+	if err := s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) (err error) {
 		known, err = selectKeys(ctx, tx)
 		return err
 	}); err != nil {
@@ -190,7 +190,7 @@ func (s *Service) Change(ctx context.Context, scope tenantry.Scope, change Chang
 	if err := ring.Save(ctx); err != nil {
 		return 0, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if change == Drop {
 			if err := deleteKey(ctx, tx, id); err != nil {
 				return err
@@ -234,7 +234,7 @@ func (s *Service) whole(ctx context.Context, change Change) (*seal.Keyring, erro
 }
 
 func (s *Service) forget(ctx context.Context, scope tenantry.Scope, id uint32) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		known, err := selectKeys(ctx, tx)
 		if err != nil {
 			return err

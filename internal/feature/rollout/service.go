@@ -36,7 +36,7 @@ func (s *Service) Start(ctx context.Context, scope tenantry.Scope, d Draft) (run
 	if err := d.Options.validate(); err != nil {
 		return Run{}, false, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		run, joined = Run{}, false
 		open, err := selectOpen(ctx, tx, d.Step, d.Only)
 		if err == nil {
@@ -125,7 +125,7 @@ func (s *Service) StartRevert(ctx context.Context, scope tenantry.Scope, id tena
 	if err := scope.RequirePlatform(tenantry.TenantsWrite); err != nil {
 		return Run{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		old, err := lockRun(ctx, tx, id)
 		if err != nil {
 			return err
@@ -253,7 +253,7 @@ func (s *Service) move(ctx context.Context, scope tenantry.Scope, id tenantry.Ru
 	if err := scope.RequirePlatform(tenantry.TenantsWrite); err != nil {
 		return Run{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if run, err = lockRun(ctx, tx, id); err != nil {
 			return err
 		}
@@ -285,7 +285,7 @@ func (s *Service) Get(ctx context.Context, scope tenantry.Scope, id tenantry.Run
 	if err := scope.RequirePlatform(tenantry.TenantsRead); err != nil {
 		return Run{}, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		if run, err = selectRun(ctx, tx, id); err != nil {
 			return err
 		}
@@ -315,7 +315,7 @@ func (s *Service) List(ctx context.Context, scope tenantry.Scope, step string, p
 	if err := scope.RequirePlatform(tenantry.TenantsRead); err != nil {
 		return list, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		if list.Items, err = selectPage(ctx, tx, step, p); err != nil {
 			return err
 		}
@@ -338,7 +338,7 @@ func (s *Service) Items(ctx context.Context, scope tenantry.Scope, id tenantry.R
 	if err := scope.RequirePlatform(tenantry.TenantsRead); err != nil {
 		return nil, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		all, err = selectItemPage(ctx, tx, id, outcome, after, limit)
 		return err
 	})
@@ -350,7 +350,7 @@ func (s *Service) Attempts(ctx context.Context, scope tenantry.Scope, id tenantr
 	if err := scope.RequirePlatform(tenantry.TenantsRead); err != nil {
 		return nil, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		all, err = selectAttempts(ctx, tx, id, tenant)
 		return err
 	})

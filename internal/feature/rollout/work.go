@@ -18,7 +18,7 @@ func (s *Service) Claim(ctx context.Context, scope tenantry.Scope, id tenantry.R
 	if err := scope.RequirePlatform(tenantry.TenantsWrite); err != nil {
 		return Lease{}, nil, Run{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		l, others = Lease{}, nil
 		if run, err = lockRun(ctx, tx, id); err != nil {
 			return err
@@ -178,7 +178,7 @@ func (s *Service) SettleIn(ctx context.Context, tx *sqldb.Tx, l Lease, all []Res
 // otherwise it is in quarantine, and the run stops if that is too many of the wave.
 func (s *Service) Failed(ctx context.Context, scope tenantry.Scope, l Lease, tenant tenantry.TenantKey, a Attempt, again bool) error {
 	a.Node, a.EndedAt = l.Node, s.clock()
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		// The run before the lease, as Claim does it.
 		run, err := lockRun(ctx, tx, l.Run)
 		if err != nil {

@@ -28,7 +28,7 @@ func New(db *sqldb.DB, log *audit.Log, limits Limits, clock tenantry.Clock, rand
 
 // Create makes a tenant. Its tokens are the business of flow/onboard.
 func (s *Service) Create(ctx context.Context, scope tenantry.Scope, d Draft) (t Tenant, err error) {
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		t, err = s.CreateIn(ctx, tx, scope, d)
 		return err
 	})
@@ -72,7 +72,7 @@ func (s *Service) CreateIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Sco
 // Get reads one tenant. One that the scope does not reach is NotFound, as a
 // missing one is.
 func (s *Service) Get(ctx context.Context, scope tenantry.Scope, ref Ref) (t Tenant, err error) {
-	err = s.filled(ctx, func(tx *sqldb.Tx) (complete bool, err error) {
+	err = s.filled(ctx, scope, func(tx *sqldb.Tx) (complete bool, err error) {
 		t, err = s.GetIn(ctx, tx, scope, ref)
 		return !t.ID.IsZero(), err
 	})
@@ -137,7 +137,7 @@ func (s *Service) List(ctx context.Context, scope tenantry.Scope, q Query) (list
 		return list, tenantry.NewError(tenantry.Invalid, "tenant.invalid").
 			WithFields(tenantry.NewFieldError("sort", "field.not_one_of", "choices", []Sort{Newest, Name}))
 	}
-	err = s.filled(ctx, func(tx *sqldb.Tx) (complete bool, err error) {
+	err = s.filled(ctx, scope, func(tx *sqldb.Tx) (complete bool, err error) {
 		list, err = selectPage(ctx, tx, scope.Tenant(), q)
 		return !slices.ContainsFunc(list.Items, func(t Tenant) bool { return t.ID.IsZero() }), err
 	})
@@ -149,7 +149,7 @@ func (s *Service) Count(ctx context.Context, scope tenantry.Scope) (counts map[S
 	if err := scope.RequirePlatform(tenantry.TenantsRead); err != nil {
 		return nil, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		counts, err = countByStatus(ctx, tx)
 		return err
 	})
@@ -246,7 +246,7 @@ func (s *Service) DueForRemoval(ctx context.Context, scope tenantry.Scope) (due 
 	if err := scope.RequirePlatform(tenantry.TenantsDelete); err != nil {
 		return nil, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		due, err = selectDue(ctx, tx, s.clock())
 		return err
 	})
@@ -306,7 +306,7 @@ func (s *Service) alter(ctx context.Context, scope tenantry.Scope, ref Ref, p te
 			return Tenant{}, err
 		}
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if err := lock(ctx, tx, seen.Key); err != nil {
 			return err
 		}
@@ -374,13 +374,13 @@ func (s *Service) check(ctx context.Context, tx *sqldb.Tx, c Change) error {
 
 // filled reads, and reads again after filling in what Tenantry keeps beside rows
 // that a Django process has added since.
-func (s *Service) filled(ctx context.Context, read func(tx *sqldb.Tx) (complete bool, err error)) error {
+func (s *Service) filled(ctx context.Context, scope tenantry.Scope, read func(tx *sqldb.Tx) (complete bool, err error)) error {
 	var complete bool
 	again := func(tx *sqldb.Tx) (err error) {
 		complete, err = read(tx)
 		return err
 	}
-	if err := s.db.Read(ctx, again); err != nil || complete {
+	if err := s.db.As(scope).Read(ctx, again); err != nil || complete {
 		return err
 	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -390,7 +390,7 @@ func (s *Service) filled(ctx context.Context, read func(tx *sqldb.Tx) (complete 
 	if err != nil && tenantry.KindOf(err) != tenantry.Conflict { // somebody else filled it in
 		return err
 	}
-	return s.db.Read(ctx, again)
+	return s.db.As(scope).Read(ctx, again)
 }
 
 // FillMissingIn gives every tenant that Django made its public id and status,

@@ -43,7 +43,7 @@ func (s *Service) Names(ctx context.Context, scope tenantry.Scope, tenants []ten
 	if err := scope.RequirePlatform(tenantry.TenantsRead); err != nil || len(tenants) == 0 {
 		return nil, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		names, err = selectNames(ctx, tx, tenants)
 		return err
 	})

@@ -77,7 +77,7 @@ func (s *Service) CountBulk(ctx context.Context, scope tenantry.Scope, b Bulk) (
 		return 0, err
 	}
 	now := s.clock()
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		if !b.Due { // then the database can count by itself
 			n, err = countRotatable(ctx, tx, tenantry.TenantKey(b.Only), b.Kinds)
 			return err
@@ -125,7 +125,7 @@ func (s *Service) RotateAll(ctx context.Context, scope tenantry.Scope, b Bulk, w
 		}
 		if failed, tried := run.Failed-before.Failed, run.Failed+run.Done-before.Failed-before.Done; failed*100 > int64(b.AbortOver)*tried {
 			run.State = Aborted
-			if err := s.db.Write(ctx, func(tx *sqldb.Tx) error { return updateRun(ctx, tx, run, s.clock()) }); err != nil {
+			if err := s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error { return updateRun(ctx, tx, run, s.clock()) }); err != nil {
 				return run, err
 			}
 			watch(run)
@@ -146,7 +146,7 @@ func (s *Service) begin(ctx context.Context, scope tenantry.Scope, b Bulk) (run 
 	if err != nil {
 		return run, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		open, err := selectOpenRuns(ctx, tx)
 		if err != nil {
 			return err
@@ -209,7 +209,7 @@ var errUndelivered = errors.New("token: the new secrets could not be delivered")
 // step rotates the next size tenants and moves the run on, in one transaction.
 // The run's row is locked and read again: several processes may work on it.
 func (s *Service) step(ctx context.Context, scope tenantry.Scope, b Bulk, run Run, size int) (Run, error) {
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err := s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		now := s.clock()
 		current, err := selectRun(ctx, tx, run.ID)
 		if err != nil {

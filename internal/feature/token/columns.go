@@ -32,7 +32,7 @@ func (s *Service) CountColumns(ctx context.Context, scope tenantry.Scope, t Trea
 	if err := scope.RequirePlatform(tenantry.TokensWrite); err != nil {
 		return 0, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		fits, err := s.fits(ctx, t)
 		if err != nil {
 			return err
@@ -59,7 +59,7 @@ func (s *Service) treatColumns(ctx context.Context, scope tenantry.Scope, t Trea
 	for after := tenantry.TenantKey(0); ; {
 		var last tenantry.TenantKey
 		var part Treated
-		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		err := s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 			last, part = 0, Treated{}
 			fits, err := s.fits(ctx, t)
 			if err != nil {
@@ -85,7 +85,7 @@ func (s *Service) treatColumns(ctx context.Context, scope tenantry.Scope, t Trea
 		total.TooLong += part.TooLong
 		progress(total.Done)
 	}
-	return total, s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return total, s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		return s.audit.Record(ctx, tx, scope, audit.Event{Action: "token.columns", Detail: map[string]any{"treatment": t, "columns": total.Done}})
 	})
 }
@@ -205,7 +205,7 @@ func (s *Service) SealedWith(ctx context.Context, scope tenantry.Scope, key uint
 	if err := scope.RequirePlatform(tenantry.TokensRead); err != nil {
 		return 0, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		n, err = countSealedWith(ctx, tx, sealedWith(key))
 		return err
 	})
@@ -218,7 +218,7 @@ func (s *Service) Reveal(ctx context.Context, scope tenantry.Scope, id tenantry.
 	if err := scope.RequirePlatform(tenantry.KeysWrite); err != nil {
 		return Token{}, tenantry.Secret{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		tenant, err := selectTenantOf(ctx, tx, 0, id)
 		if err != nil {
 			return err

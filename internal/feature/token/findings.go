@@ -97,7 +97,7 @@ func (s *Service) Validate(ctx context.Context, scope tenantry.Scope) ([]tenantr
 		return nil, err
 	}
 	var found []tenantry.Finding
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+	err := s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) (err error) {
 		if found, err = s.Findings(ctx, tx, nil); err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (s *Service) Audit(ctx context.Context, scope tenantry.Scope) ([]tenantry.F
 		return nil, err
 	}
 	c := &tenantry.Findings{}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error { return s.judgeLives(ctx, tx, c, s.clock(), true) })
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error { return s.judgeLives(ctx, tx, c, s.clock(), true) })
 	found = append(found, c.All()...)
 	tenantry.SortFindings(found)
 	return found, err

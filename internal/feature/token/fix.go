@@ -79,7 +79,7 @@ func (s *Service) Fix(ctx context.Context, scope tenantry.Scope, tenant tenantry
 // rotateDuplicates gives every tenant but the oldest that has a token of another
 // tenant's a new one.
 func (s *Service) rotateDuplicates(ctx context.Context, scope tenantry.Scope, only []tenantry.TenantKey) (n int64, err error) {
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		n = 0
 		newer, err := selectNewerDuplicates(ctx, tx, only)
 		if err != nil {

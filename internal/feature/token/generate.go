@@ -15,7 +15,7 @@ func (s *Service) CountMissing(ctx context.Context, scope tenantry.Scope, only t
 	if err := scope.RequirePlatform(tenantry.TokensWrite); err != nil {
 		return 0, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		n, err = countMissing(ctx, tx, sqldb.Just(only))
 		return err
 	})
@@ -37,7 +37,7 @@ func (s *Service) GenerateMissing(ctx context.Context, scope tenantry.Scope, onl
 	for after := tenantry.TenantKey(0); ; {
 		var last tenantry.TenantKey
 		var tokens int64
-		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		err := s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 			last, tokens = 0, 0
 			found, err := selectMissing(ctx, tx, sqldb.Just(only), after, batch, true)
 			if err != nil || len(found) == 0 {

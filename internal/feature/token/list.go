@@ -43,7 +43,7 @@ func (s *Service) List(ctx context.Context, scope tenantry.Scope, q Query) (page
 		return page, tenantry.NewError(tenantry.Invalid, "token.invalid").WithFields(tenantry.NewFieldError("kind", "field.not_one_of", "choices", Kinds()))
 	}
 	now := s.clock()
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		page, err = selectPage(ctx, tx, q, func(l *Listed, p Policy) { l.judge(s.settings.within(p), now) })
 		return err
 	})
@@ -71,7 +71,7 @@ func (s *Service) Summarise(ctx context.Context, scope tenantry.Scope) (sum Summ
 		return sum, err
 	}
 	now := s.clock()
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		sum = Summary{Tokens: map[Kind]int64{}, States: map[State]int64{}}
 		if sum.Tenants, err = countTenants(ctx, tx); err != nil {
 			return err

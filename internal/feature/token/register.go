@@ -37,7 +37,7 @@ func (s *Service) reconcile(ctx context.Context, scope tenantry.Scope, only []te
 	var seen int64
 	for after := tenantry.TenantKey(0); ; {
 		var page []stored
-		err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		err := s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 			page, err = selectStored(ctx, tx, only, after, batch, false)
 			return err
 		})
@@ -45,7 +45,7 @@ func (s *Service) reconcile(ctx context.Context, scope tenantry.Scope, only []te
 			return total, err
 		}
 		if differ(page) {
-			err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			err := s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 				again, err := selectStored(ctx, tx, only, after, batch, true)
 				if err != nil {
 					return err

@@ -55,7 +55,7 @@ func (s *Service) Rotate(ctx context.Context, scope tenantry.Scope, id tenantry.
 	if err != nil {
 		return Rotated{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if _, err := lockToken(ctx, tx, seen.Tenant, id); err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (s *Service) Revoke(ctx context.Context, scope tenantry.Scope, id tenantry.
 	if version != 0 && seen.version(version) == nil {
 		return Token{}, tenantry.NewError(tenantry.NotFound, "token.not_found")
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if err := s.revokeIn(ctx, tx, scope, seen.Tenant, id, version, reason); err != nil {
 			return err
 		}
@@ -299,7 +299,7 @@ func (s *Service) RevokeHeld(ctx context.Context, holder tenantry.Scope, secret 
 	if shape, _ := s.settings.ShapeOf(secret.Reveal()); shape == Malformed {
 		return false, nil
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(holder).Write(ctx, func(tx *sqldb.Tx) error {
 		h, err := s.LookUpIn(ctx, tx, digestOf(secret), s.clock())
 		if err != nil {
 			return err

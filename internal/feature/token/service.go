@@ -88,7 +88,7 @@ func (s *Service) Create(ctx context.Context, scope tenantry.Scope, d Draft) (m 
 	if err := d.validate(now); err != nil {
 		return Made{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		policy, err := selectPolicy(ctx, tx, d.Tenant)
 		if err != nil {
 			return err
@@ -167,7 +167,7 @@ func (s *Service) Get(ctx context.Context, scope tenantry.Scope, id tenantry.Tok
 	if err := scope.Require(tenantry.TokensRead); err != nil {
 		return Token{}, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		tenant, err := selectTenantOf(ctx, tx, scope.Tenant(), id)
 		if err != nil {
 			return err
@@ -212,7 +212,7 @@ func (s *Service) Policy(ctx context.Context, scope tenantry.Scope, tenant tenan
 	if err := scope.RequireIn(tenant, tenantry.TokensRead); err != nil {
 		return Policy{}, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		p, err = selectPolicy(ctx, tx, tenant)
 		return err
 	})
@@ -228,7 +228,7 @@ func (s *Service) SetPolicy(ctx context.Context, scope tenantry.Scope, tenant te
 	if err := s.settings.validate(p); err != nil {
 		return err
 	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if err := upsertPolicy(ctx, tx, tenant, p, s.clock()); err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func (s *Service) RecordMisuses(ctx context.Context, scope tenantry.Scope, misus
 		return nil, err
 	}
 	slices.SortFunc(misuses, compareUses)
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		news = news[:0]
 		var events []audit.Event
 		for _, m := range misuses {

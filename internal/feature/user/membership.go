@@ -19,7 +19,7 @@ func (s *Service) AddMember(ctx context.Context, scope tenantry.Scope, tenant te
 	if err != nil {
 		return Membership{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		m, err = s.AddMemberIn(ctx, tx, scope, tenant, p.Key, role)
 		return err
 	})
@@ -84,7 +84,7 @@ func (s *Service) RemoveMember(ctx context.Context, scope tenantry.Scope, tenant
 	if err != nil {
 		return err
 	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if err := lock(ctx, tx, p.Key); err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ func (s *Service) Members(ctx context.Context, scope tenantry.Scope, tenant tena
 	if err := scope.RequireIn(tenant, tenantry.UsersRead); err != nil {
 		return list, err
 	}
-	err = s.filled(ctx, func(tx *sqldb.Tx) (complete bool, err error) {
+	err = s.filled(ctx, scope, func(tx *sqldb.Tx) (complete bool, err error) {
 		list, complete, err = selectMembers(ctx, tx, tenant, page)
 		return complete, err
 	})
@@ -125,7 +125,7 @@ func (s *Service) Memberships(ctx context.Context, scope tenantry.Scope, key ten
 	if err := scope.RequirePlatform(tenantry.UsersRead); err != nil {
 		return nil, err
 	}
-	err = s.filled(ctx, func(tx *sqldb.Tx) (complete bool, err error) {
+	err = s.filled(ctx, scope, func(tx *sqldb.Tx) (complete bool, err error) {
 		p, err := selectOne(ctx, tx, 0, ByKey(key))
 		if err != nil {
 			return true, err

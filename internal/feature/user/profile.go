@@ -24,7 +24,7 @@ func (s *Service) SaveProfile(ctx context.Context, scope tenantry.Scope, tenant 
 	if err != nil {
 		return Person{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		p, err = s.SaveProfileIn(ctx, tx, scope, tenant, seen.Key, c)
 		return err
 	})
@@ -169,7 +169,7 @@ func (s *Service) Move(ctx context.Context, scope tenantry.Scope, ref Ref, to te
 	if err != nil {
 		return Person{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if err := lock(ctx, tx, seen.Key); err != nil {
 			return err
 		}
@@ -228,7 +228,7 @@ func (s *Service) CountMissingProfiles(ctx context.Context, scope tenantry.Scope
 	if err := scope.RequirePlatform(tenantry.UsersRead); err != nil {
 		return 0, err
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
 		n, err = countUnplaced(ctx, tx, p)
 		return err
 	})

@@ -38,7 +38,7 @@ func (s *Service) Create(ctx context.Context, scope tenantry.Scope, d Draft) (p 
 	if d, err = s.Prepare(d); err != nil {
 		return Person{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		p, err = s.CreateIn(ctx, tx, scope, d)
 		return err
 	})
@@ -99,7 +99,7 @@ func (s *Service) mayCreate(scope tenantry.Scope, d Draft) error {
 // Get reads one person. One that the scope does not reach is NotFound, as a
 // missing one is.
 func (s *Service) Get(ctx context.Context, scope tenantry.Scope, ref Ref) (p Person, err error) {
-	err = s.filled(ctx, func(tx *sqldb.Tx) (complete bool, err error) {
+	err = s.filled(ctx, scope, func(tx *sqldb.Tx) (complete bool, err error) {
 		p, err = s.GetIn(ctx, tx, scope, ref)
 		return !p.ID.IsZero(), err
 	})
@@ -145,7 +145,7 @@ func (s *Service) List(ctx context.Context, scope tenantry.Scope, q Query) (list
 	if err := q.validate(); err != nil {
 		return list, err
 	}
-	err = s.filled(ctx, func(tx *sqldb.Tx) (complete bool, err error) {
+	err = s.filled(ctx, scope, func(tx *sqldb.Tx) (complete bool, err error) {
 		list, err = selectPage(ctx, tx, scope.Tenant(), q)
 		return !slices.ContainsFunc(list.Items, func(p Person) bool { return p.ID.IsZero() }), err
 	})
@@ -200,7 +200,7 @@ func (s *Service) Remove(ctx context.Context, scope tenantry.Scope, ref Ref) err
 		return err
 	}
 	var p Person
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+	err := s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) (err error) {
 		if p, err = selectOne(ctx, tx, 0, ref); err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func (s *Service) alter(ctx context.Context, scope tenantry.Scope, ref Ref, do f
 	if err != nil {
 		return Person{}, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if err := lock(ctx, tx, seen.Key); err != nil {
 			return err
 		}
@@ -290,13 +290,13 @@ func (s *Service) record(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope
 
 // filled reads, and reads again after filling in what Tenantry keeps beside rows
 // that a Django process has added since.
-func (s *Service) filled(ctx context.Context, read func(tx *sqldb.Tx) (complete bool, err error)) error {
+func (s *Service) filled(ctx context.Context, scope tenantry.Scope, read func(tx *sqldb.Tx) (complete bool, err error)) error {
 	var complete bool
 	again := func(tx *sqldb.Tx) (err error) {
 		complete, err = read(tx)
 		return err
 	}
-	if err := s.db.Read(ctx, again); err != nil || complete {
+	if err := s.db.As(scope).Read(ctx, again); err != nil || complete {
 		return err
 	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -306,7 +306,7 @@ func (s *Service) filled(ctx context.Context, read func(tx *sqldb.Tx) (complete 
 	if err != nil && tenantry.KindOf(err) != tenantry.Conflict { // somebody else filled it in
 		return err
 	}
-	return s.db.Read(ctx, again)
+	return s.db.As(scope).Read(ctx, again)
 }
 
 // FillMissingIn gives every person whom Django made their public id, and every

@@ -22,7 +22,7 @@ func (s *Service) Authenticate(ctx context.Context, scope tenantry.Scope, userna
 	name, plausible := normalUsername(username)
 	var a account
 	if plausible {
-		err := s.filled(ctx, func(tx *sqldb.Tx) (complete bool, err error) {
+		err := s.filled(ctx, scope, func(tx *sqldb.Tx) (complete bool, err error) {
 			a, err = selectAccount(ctx, tx, name)
 			if tenantry.KindOf(err) == tenantry.NotFound {
 				return true, nil
@@ -38,7 +38,7 @@ func (s *Service) Authenticate(ctx context.Context, scope tenantry.Scope, userna
 		return Person{}, err
 	}
 	var p Person
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) (err error) {
 		if reason != "" {
 			// Of a name that nobody has, nothing is kept: it may be a password typed
 			// into the wrong field.

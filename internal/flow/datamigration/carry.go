@@ -145,7 +145,7 @@ func (f *Flow) Plan(ctx context.Context, s tenantry.Scope, step Step, only tenan
 		return nil, 0, err
 	}
 	planned = map[tenantry.TenantKey]int64{}
-	err = f.DB.Read(ctx, func(tx *sqldb.Tx) error {
+	err = f.DB.As(s).Read(ctx, func(tx *sqldb.Tx) error {
 		if step.Whole && only == 0 {
 			tenants = 1
 			n, err := step.Plan(ctx, tx, []tenantry.TenantKey{0})

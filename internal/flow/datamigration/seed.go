@@ -91,7 +91,7 @@ func (f *Flow) createAllProfiles(ctx context.Context, s tenantry.Scope, r Reques
 	if r.DryRun {
 		return f.Users.CountMissingProfiles(ctx, s, p)
 	}
-	err = f.DB.Write(ctx, func(tx *sqldb.Tx) error {
+	err = f.DB.As(s).Write(ctx, func(tx *sqldb.Tx) error {
 		if _, err := f.Tenants.FillMissingIn(ctx, tx); err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (f *Flow) quarantine(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope) (
 // verification knows of tokens, and tells how many tenants took part.
 func (f *Flow) migrate(ctx context.Context, s tenantry.Scope, r Request) (int64, error) {
 	if !r.DryRun {
-		if err := f.DB.Write(ctx, func(tx *sqldb.Tx) error { return f.fillMissing(ctx, tx) }); err != nil {
+		if err := f.DB.As(s).Write(ctx, func(tx *sqldb.Tx) error { return f.fillMissing(ctx, tx) }); err != nil {
 			return 0, err
 		}
 		if _, err := f.Tokens.Reconcile(ctx, s, func(int64) {}); err != nil {

@@ -37,7 +37,7 @@ func (f *Flow) Fill(ctx context.Context, s tenantry.Scope) (tenants int64, err e
 	if tenants > 0 {
 		return tenants, nil
 	}
-	err = f.DB.Write(ctx, func(tx *sqldb.Tx) error {
+	err = f.DB.As(s).Write(ctx, func(tx *sqldb.Tx) error {
 		for _, c := range customers {
 			if err := f.bringIn(ctx, tx, s, c); err != nil {
 				return fmt.Errorf("demo: %s: %w", c.name, err)

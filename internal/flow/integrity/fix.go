@@ -49,7 +49,7 @@ func (f *Flow) Fix(ctx context.Context, s tenantry.Scope, r Request) ([]tenantry
 	}
 	only := sqldb.Just(r.Only)
 	var done []tenantry.Finding
-	err := f.DB.Write(ctx, func(tx *sqldb.Tx) error {
+	err := f.DB.As(s).Write(ctx, func(tx *sqldb.Tx) error {
 		done = nil
 		// First what hangs on tenants and people that are gone, then the rows that
 		// the missing ones need, tenants before their members.

@@ -32,7 +32,7 @@ func (f *Flow) Check(ctx context.Context, s tenantry.Scope, only tenantry.Tenant
 	if err := s.RequirePlatform(tenantry.TenantsRead); err != nil {
 		return nil, err
 	}
-	err = f.DB.Read(ctx, func(tx *sqldb.Tx) error {
+	err = f.DB.As(s).Read(ctx, func(tx *sqldb.Tx) error {
 		if only != 0 {
 			if _, err := f.Tenants.GetIn(ctx, tx, s, tenant.ByKey(only)); err != nil {
 				return err
@@ -91,7 +91,7 @@ func (f *Flow) Profiles(ctx context.Context, s tenantry.Scope) (a user.Analysis,
 	if err := s.RequirePlatform(tenantry.UsersRead); err != nil {
 		return a, nil, err
 	}
-	err = f.DB.Read(ctx, func(tx *sqldb.Tx) error {
+	err = f.DB.As(s).Read(ctx, func(tx *sqldb.Tx) error {
 		if a, err = f.Users.AnalyseIn(ctx, tx, s); err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func (f *Flow) RemoveDue(ctx context.Context, s tenantry.Scope) ([]string, error
 	}
 	var removed []string
 	for _, t := range due {
-		err := f.DB.Write(ctx, func(tx *sqldb.Tx) error {
+		err := f.DB.As(s).Write(ctx, func(tx *sqldb.Tx) error {
 			if _, err := f.Users.RemoveProfilesIn(ctx, tx, s, t.Key); err != nil {
 				return err
 			}

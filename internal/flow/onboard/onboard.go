@@ -44,7 +44,7 @@ func (f *Flow) Run(ctx context.Context, s tenantry.Scope, r Request) (result Res
 		}
 		r.Admin = &admin
 	}
-	err = f.DB.Write(ctx, func(tx *sqldb.Tx) error {
+	err = f.DB.As(s).Write(ctx, func(tx *sqldb.Tx) error {
 		result, err = f.RunIn(ctx, tx, s, r)
 		return err
 	})
