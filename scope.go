@@ -16,14 +16,14 @@ type Scope struct {
 	actor       Actor
 	tenant      TenantKey
 	platform    bool
-	wall        TenantKey
+	wall        int64
 	permissions map[Permission]bool
 }
 
 // NewScope is for flow/signin. A tenant of zero makes the scope of an operator,
 // who sees every tenant.
 func NewScope(actor Actor, tenant TenantKey, permissions ...Permission) Scope {
-	s := Scope{actor: actor, tenant: tenant, platform: tenant == 0, wall: tenant, permissions: make(map[Permission]bool, len(permissions))}
+	s := Scope{actor: actor, tenant: tenant, platform: tenant == 0, wall: int64(tenant), permissions: make(map[Permission]bool, len(permissions))}
 	for _, p := range permissions {
 		s.permissions[p] = true
 	}
@@ -36,17 +36,17 @@ func (s Scope) Actor() Actor { return s.actor }
 // Tenant returns the caller's own tenant, zero for an operator.
 func (s Scope) Tenant() TenantKey { return s.tenant }
 
-// Wall is the tenant whose rows alone the scope's transactions see, zero for those
-// of the program and its operators. It is the scope's own tenant, unless Behind
-// has set it.
-func (s Scope) Wall() TenantKey { return s.wall }
+// Wall is the key of the tenant whose rows alone the scope's transactions see, zero
+// for those of the program and its operators. It is the scope's own tenant, unless
+// Behind has set it.
+func (s Scope) Wall() int64 { return s.wall }
 
 // Behind returns the scope with its transactions confined to one tenant, by the
 // database where it can: an operator who looks at one customer needs no more. It
 // never widens what a scope reaches.
 func (s Scope) Behind(tenant TenantKey) Scope {
 	if s.wall == 0 {
-		s.wall = tenant
+		s.wall = int64(tenant)
 	}
 	return s
 }

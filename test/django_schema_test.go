@@ -349,7 +349,7 @@ func loadGraph(t *testing.T, engine sqldb.Engine) *migrate.Graph {
 	if engine == sqldb.Postgres {
 		url = "postgres://unused"
 	}
-	return apptest.Graph(t, sqldbtest.Database{Engine: engine, URL: url})
+	return apptest.Graph(t, sqldbtest.Database{Engine: engine, URL: url, Login: url})
 }
 
 // migrateTo is `migrate app target`; no target is the app's last migration.

@@ -74,8 +74,17 @@ var keyset = sync.OnceValues(func() (string, error) {
 	return string(text), err
 })
 
-// variablesOf are what a program must know to work on a database.
+// variablesOf are what a program must know to work on a database: on PostgreSQL
+// with one role that owns the tables and another that serves.
 func variablesOf(d sqldbtest.Database) []string {
+	if d.Engine == sqldb.SQLite {
+		return asOwner(d)
+	}
+	return append(asOwner(d), "TENANTRY_DATABASE_URL="+d.Login, "TENANTRY_DATABASE_OWNER_URL="+d.URL)
+}
+
+// asOwner is variablesOf for one role that does both, which cannot serve.
+func asOwner(d sqldbtest.Database) []string {
 	text, err := keyset()
 	if err != nil {
 		panic(err) // no temporary folder: nothing else would work either

@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 					d := sqldbtest.New(tb, engine)
 					e.Setenv("DB", d.URL)
 					e.Setenv("ENGINE", string(engine))
-					e.Vars = append(e.Vars, variablesOf(d)...)
+					e.Vars = append(e.Vars, asOwner(d)...) // --database names one URL
 					e.Setenv("DJANGO", smallDjango(tb, engine, "42").URL)
 					e.Setenv("DJANGO32", smallDjango(tb, engine, "32").URL)
 					e.Setenv("SERVER", os.Getenv("TENANTRY_TEST_POSTGRES"))

@@ -95,10 +95,11 @@ func (p Program) Open(ctx context.Context, access sqldb.Access) (*App, error) {
 	return a, nil
 }
 
-// OpenForeign opens a database to be looked at that may not be ours yet.
-// Nothing can be written to it.
+// OpenForeign opens a database to be looked at that may not be ours yet, as the
+// role that owns its tables: another one need not be there. Nothing can be written
+// to it.
 func (p Program) OpenForeign(ctx context.Context) (*App, error) {
-	db, err := sqldb.Open(ctx, p.database(sqldb.ReadOnly))
+	db, err := sqldb.OpenOwner(ctx, p.database(sqldb.ReadOnly))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/tenantry/tenantry/internal/base/draft"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
+	"github.com/tenantry/tenantry/internal/base/wall"
 	"github.com/tenantry/tenantry/internal/flow/adopt"
 )
 
@@ -41,7 +42,10 @@ func (p Program) Drift(ctx context.Context) (draft.Drift, error) {
 	defer b.Close()
 	return draft.FindDrift(ctx, m.DB, b, applied, func(db *sqldb.DB, g *migrate.Graph) *migrate.Runner {
 		return migrate.New(db, g, p.migration())
-	}, draft.DriftOptions{Without: runnersOwn, Alike: asOtherDjangosMakeIt})
+	}, draft.DriftOptions{Without: runnersOwn, Alike: asOtherDjangosMakeIt, Apart: func(got catalog.Catalog) catalog.Catalog {
+		r := p.roles()
+		return wall.Apart(got, r.Tenants, r.Program)
+	}})
 }
 
 // asOtherDjangosMakeIt lets Django's tables be as a Django of another version or

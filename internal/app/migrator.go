@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,13 +13,15 @@ import (
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/base/version"
+	"github.com/tenantry/tenantry/internal/base/wall"
 )
 
 // Migrator is a runner on the product's migrations and the database it has open
 // as the owner of the schema.
 type Migrator struct {
 	*migrate.Runner
-	DB      *sqldb.DB // nil: there is no database yet
+	DB      *sqldb.DB   // nil: there is no database yet
+	Walls   wall.Report // what RaiseWalls left to somebody with more rights
 	program Program
 	cleanup func()
 }
@@ -99,7 +100,7 @@ func (p Program) migration() migrate.Options {
 		Ledger: "tenantry_migration", Lease: "tenantry_lease", OwnApps: []string{"tenantry"},
 		LeaseLength: p.Settings.Migrations.Lease, LockTimeout: p.Settings.Migrations.LockTimeout,
 		Holder: p.Holder, Actor: p.Who, ProgramVersion: version.String(), Clock: p.Clock,
-		GrantTo: p.applicationRole(), Accept: p.AcceptEdited,
+		Accept: p.AcceptEdited,
 	}
 }
 
@@ -115,31 +116,8 @@ func (p Program) database(access sqldb.Access) sqldb.Options {
 	return sqldb.Options{
 		URL: p.DatabaseURL(), OwnerURL: p.Settings.Database.OwnerURL.Reveal(), DirectURL: p.Settings.Database.DirectURL.Reveal(),
 		MaxConnections: p.Settings.Database.MaxConnections, Access: access,
-		Notices: "tenantry_notice", Clock: p.Clock,
+		Roles: p.roles(), Notices: "tenantry_notice", Clock: p.Clock,
 	}
-}
-
-// applicationRole is the role to grant the tables to: that of the URL, when
-// another one owns them.
-func (p Program) applicationRole() string {
-	owner := p.Settings.Database.OwnerURL.Reveal()
-	if owner == "" {
-		return ""
-	}
-	role := func(text string) string {
-		u, err := url.Parse(text)
-		if err != nil {
-			return ""
-		}
-		if name := u.Query().Get("user"); name != "" {
-			return name
-		}
-		return u.User.Username()
-	}
-	if mine := role(p.DatabaseURL()); mine != role(owner) {
-		return mine
-	}
-	return ""
 }
 
 // file is the path of an SQLite database, "" for a server's.

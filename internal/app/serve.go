@@ -81,6 +81,9 @@ func (p Program) Serve(ctx context.Context, o ServeOptions, ready func(Serving))
 		return err
 	}
 	defer a.Close()
+	if err := a.walled(ctx); err != nil {
+		return err
+	}
 	if err := a.begin(ctx, o, &told); err != nil {
 		return err
 	}

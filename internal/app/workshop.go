@@ -58,7 +58,6 @@ func (p Program) Workshop(ctx context.Context) (*draft.Workshop, error) {
 	w := &draft.Workshop{Folder: p.Settings.Migrations.Dir, Graphs: map[sqldb.Engine]*migrate.Graph{}, Without: runnersOwn,
 		Runner: func(db *sqldb.DB, g *migrate.Graph) *migrate.Runner {
 			o := p.migration()
-			o.GrantTo = "" // what the program grants is no app's affair
 			return migrate.New(db, g, o)
 		}}
 	for _, engine := range draft.Engines {

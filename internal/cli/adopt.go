@@ -104,9 +104,13 @@ func (p *program) adopt(ctx context.Context, o adoptOptions) error {
 			left.End()
 		}
 	}
+	if err == nil {
+		err = m.RaiseWalls(ctx)
+	}
 	if err != nil {
 		return err
 	}
+	p.managed().WallsLeft(m)
 	if p.JSON {
 		return p.adoptedDocument(ctx, report, outcome, o)
 	}

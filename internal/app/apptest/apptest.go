@@ -27,6 +27,7 @@ var Noon = time.Date(2026, 3, 10, 12, 0, 0, 123456000, time.UTC)
 type House struct {
 	*app.App
 	passed *atomic.Int64 // nanoseconds since Noon
+	owner  *sqldb.DB     // as who owns the tables; on SQLite that is everybody
 }
 
 // Each runs a test, as a parallel one, in a house without tenants and people on
@@ -62,6 +63,13 @@ func open(t testing.TB, d sqldbtest.Database) House {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.Close)
+	h.owner = h.DB
+	if d.Engine == sqldb.Postgres {
+		h.owner = d.Owner(t)
+		if !h.DB.Walled() {
+			t.Fatal("the house stands without its walls")
+		}
+	}
 	return h
 }
 
@@ -78,9 +86,11 @@ func Graph(t testing.TB, d sqldbtest.Database) *migrate.Graph {
 func program(t testing.TB, d sqldbtest.Database, clock tenantry.Clock) app.Program {
 	t.Helper()
 	var s app.Settings
-	err := config.Load(&s, app.Sources("", nil, []config.Given{
-		{Key: "data_dir", Value: t.TempDir()}, {Key: "database.url", Value: d.URL}, {Key: "passwords.iterations", Value: "1000"},
-	}))
+	given := []config.Given{{Key: "data_dir", Value: t.TempDir()}, {Key: "database.url", Value: d.Login}, {Key: "passwords.iterations", Value: "1000"}}
+	if d.Engine == sqldb.Postgres {
+		given = append(given, config.Given{Key: "database.owner_url", Value: d.URL})
+	}
+	err := config.Load(&s, app.Sources("", nil, given))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +106,7 @@ func (h House) Pass(d time.Duration) { h.passed.Add(int64(d)) }
 // Exec does to the database what a Django process would, behind the rooms' back.
 func (h House) Exec(t testing.TB, statement string, args ...any) {
 	t.Helper()
-	err := h.DB.Write(t.Context(), func(tx *sqldb.Tx) error {
+	err := h.owner.Write(t.Context(), func(tx *sqldb.Tx) error {
 		_, err := tx.Exec(t.Context(), statement, args...)
 		return err
 	})
@@ -108,7 +118,7 @@ func (h House) Exec(t testing.TB, statement string, args ...any) {
 // Number asks the database for one.
 func (h House) Number(t testing.TB, query string, args ...any) (n int64) {
 	t.Helper()
-	err := h.DB.Read(t.Context(), func(tx *sqldb.Tx) error { return tx.Get(t.Context(), query, args, &n) })
+	err := h.owner.Read(t.Context(), func(tx *sqldb.Tx) error { return tx.Get(t.Context(), query, args, &n) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +137,7 @@ func (h House) KeysetFile() string {
 // would; the two share the clock.
 func (h House) Reopen(t testing.TB) House {
 	t.Helper()
-	again := House{passed: h.passed}
+	again := House{passed: h.passed, owner: h.owner}
 	var err error
 	if again.App, err = app.NewProgram(h.Settings, again.Now, rand.Reader).Open(t.Context(), sqldb.MustExist); err != nil {
 		t.Fatal(err)

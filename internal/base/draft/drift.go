@@ -32,6 +32,8 @@ type DriftOptions struct {
 	// Alike returns what is wanted, changed to what is there where both will do;
 	// nil when nothing will.
 	Alike func(want, got catalog.Catalog) catalog.Catalog
+	// Apart takes out of what is there what no migration makes; nil takes nothing.
+	Apart func(got catalog.Catalog) catalog.Catalog
 }
 
 // FindDrift compares a database in use, which is only read, with a scratch
@@ -52,6 +54,9 @@ func FindDrift(ctx context.Context, live *sqldb.DB, b *Bench, g *migrate.Graph, 
 	got, err := Catalog(ctx, live, o.Without)
 	if err != nil {
 		return d, err
+	}
+	if o.Apart != nil {
+		got = o.Apart(got)
 	}
 	prefixes := g.Apps()
 	ours := func(c catalog.Catalog) catalog.Catalog {

@@ -31,9 +31,6 @@ type Options struct {
 	// Actor and ProgramVersion are written to the ledger.
 	Actor, ProgramVersion string
 	Clock                 tenantry.Clock
-	// GrantTo is a PostgreSQL role that is to use, but not own, the tables;
-	// empty when the owner does both.
-	GrantTo string
 	// Accept lets edited and removed migrations stand, and records it.
 	Accept bool
 }
@@ -169,7 +166,7 @@ func (r *Runner) Run(ctx context.Context, request Request, watch func(Event)) (d
 		}
 		done = append(done, p)
 	}
-	return done, r.grant(ctx)
+	return done, nil
 }
 
 // Rehearse does everything that Run would do, tells the watcher, and leaves
@@ -552,30 +549,6 @@ func runDeferred(ctx context.Context, tx *sqldb.Tx) error {
 	}
 	_, err := tx.Raw(ctx, `SET CONSTRAINTS ALL IMMEDIATE`)
 	return err
-}
-
-// grant lets the application's role use the tables. Roles are PostgreSQL's.
-func (r *Runner) grant(ctx context.Context) error {
-	if r.o.GrantTo == "" || r.db.Engine() != sqldb.Postgres {
-		return nil
-	}
-	role := `"` + strings.ReplaceAll(r.o.GrantTo, `"`, `""`) + `"`
-	return r.db.Write(ctx, func(tx *sqldb.Tx) error {
-		var schema string
-		if err := tx.Get(ctx, `SELECT quote_ident(current_schema())`, nil, &schema); err != nil {
-			return err
-		}
-		for _, statement := range []string{
-			`GRANT USAGE ON SCHEMA ` + schema + ` TO ` + role,
-			`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ` + schema + ` TO ` + role,
-			`GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA ` + schema + ` TO ` + role,
-		} {
-			if _, err := tx.Raw(ctx, statement); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 func join(keys []Key) string {

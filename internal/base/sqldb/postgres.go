@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,7 +17,10 @@ import (
 // postgresDB is a pool of PostgreSQL connections. A transaction pooler may
 // stand in between, so nothing relies on session state: statements are not
 // prepared by name, and settings are local to a transaction.
-type postgresDB struct{ pool *pgxpool.Pool }
+type postgresDB struct {
+	pool  *pgxpool.Pool
+	walls *Roles // nil: transactions work as the login itself
+}
 
 func openPostgres(ctx context.Context, url string, o Options) (backend, error) {
 	config, err := pgxpool.ParseConfig(url)
@@ -38,12 +42,26 @@ func openPostgres(ctx context.Context, url string, o Options) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &postgresDB{pool}
-	if err := db.ping(ctx); err != nil {
+	db := &postgresDB{pool: pool}
+	if err := db.findWalls(ctx, o.Roles); err != nil {
 		db.close()
 		return nil, err
 	}
 	return db, nil
+}
+
+// findWalls uses the roles if both are there and the login may enter them. What
+// must be so before anybody is served is for others to say.
+func (db *postgresDB) findWalls(ctx context.Context, r Roles) error {
+	if r == (Roles{}) {
+		return db.ping(ctx)
+	}
+	var found int
+	err := db.pool.QueryRow(ctx, `SELECT count(*) FROM pg_roles WHERE rolname IN ($1, $2) AND pg_has_role(session_user, oid, 'MEMBER')`, r.Tenants, r.Program).Scan(&found)
+	if err == nil && found == 2 {
+		db.walls = &r
+	}
+	return err
 }
 
 // directConfig is for the one connection outside of the pool. The pool's parser
@@ -93,19 +111,27 @@ func (db *postgresDB) standard(fn func(db *sql.DB) error) error {
 	return fn(handle)
 }
 
+// begin enters the role in the message that begins the transaction, so the wall
+// costs no round trip.
 func (db *postgresDB) begin(ctx context.Context, on behalf, readOnly bool) (connection, error) {
-	options := pgx.TxOptions{}
+	text := "BEGIN"
 	if readOnly {
-		options = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+		text = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 	}
-	tx, err := db.pool.BeginTx(ctx, options)
+	if db.walls != nil {
+		text += "; " + db.walls.enter(on)
+	}
+	tx, err := db.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: text})
 	if err != nil {
 		return nil, err
 	}
-	return &postgresTx{tx}, nil
+	return &postgresTx{tx: tx, walls: db.walls}, nil
 }
 
-type postgresTx struct{ tx pgx.Tx }
+type postgresTx struct {
+	tx    pgx.Tx
+	walls *Roles
+}
 
 func (t *postgresTx) exec(ctx context.Context, query string, args []any) (int64, error) {
 	var tag pgconn.CommandTag
@@ -128,6 +154,9 @@ func (t *postgresTx) query(ctx context.Context, query string, args []any) (rows,
 }
 
 func (t *postgresTx) load(ctx context.Context, table string, columns []string, next func() ([]any, bool)) (int64, error) {
+	if t.walls != nil {
+		return t.insert(ctx, table, columns, next)
+	}
 	return t.tx.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromFunc(func() ([]any, error) {
 		row, ok := next()
 		if !ok {
@@ -135,6 +164,73 @@ func (t *postgresTx) load(ctx context.Context, table string, columns []string, n
 		}
 		return row, nil
 	}))
+}
+
+// insert is what load does behind walls, where PostgreSQL refuses COPY: a list of
+// values for a few rows, which is what an act and its record are, and for more of
+// them an array for each column.
+func (t *postgresTx) insert(ctx context.Context, table string, columns []string, next func() ([]any, bool)) (total int64, err error) {
+	const rowsAtOnce, fewRows = 4000, 20
+	var rows [][]any
+	var casts []string
+	flush := func() error {
+		if len(rows) == 0 {
+			return nil
+		}
+		var text string
+		var args []any
+		if len(rows) <= fewRows {
+			text, args = valuesOf(rows)
+		} else {
+			if casts == nil {
+				if casts, err = t.arrayTypes(ctx, table, columns); err != nil {
+					return err
+				}
+			}
+			text, args = arraysOf(rows, casts)
+		}
+		tag, err := t.tx.Exec(ctx, `INSERT INTO `+quoted(table)+` ("`+strings.Join(columns, `", "`)+`") `+text, args...)
+		total += tag.RowsAffected()
+		rows = rows[:0]
+		return err
+	}
+	for row, more := next(); more; row, more = next() {
+		if rows = append(rows, row); len(rows) == rowsAtOnce {
+			if err := flush(); err != nil {
+				return total, err
+			}
+		}
+	}
+	return total, flush()
+}
+
+func valuesOf(rows [][]any) (text string, args []any) {
+	tuple := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(rows[0])), ", ") + ")"
+	for _, row := range rows {
+		args = append(args, row...)
+	}
+	return rebound(`VALUES ` + Tuples(tuple, len(rows))), args
+}
+
+func arraysOf(rows [][]any, casts []string) (text string, args []any) {
+	unnested := make([]string, len(casts))
+	for i, cast := range casts {
+		column := make([]any, len(rows))
+		for j, row := range rows {
+			column[j] = row[i]
+		}
+		args = append(args, column)
+		unnested[i] = "?::" + cast
+	}
+	return rebound(`SELECT * FROM unnest(` + strings.Join(unnested, ", ") + `)`), args
+}
+
+// arrayTypes are the types of arrays of a table's columns.
+func (t *postgresTx) arrayTypes(ctx context.Context, table string, columns []string) (types []string, err error) {
+	err = t.tx.QueryRow(ctx, `SELECT array_agg(format_type(a.atttypid, NULL) || '[]' ORDER BY c.n)
+		FROM unnest($2::text[]) WITH ORDINALITY AS c (name, n) JOIN pg_attribute a ON a.attrelid = $1::regclass AND a.attname = c.name`,
+		quoted(table), columns).Scan(&types)
+	return types, err
 }
 
 func (t *postgresTx) commit(ctx context.Context) (undecided bool, err error) {

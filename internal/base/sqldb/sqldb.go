@@ -44,6 +44,9 @@ type Options struct {
 	// DirectURL reaches PostgreSQL past a transaction pooler, for LISTEN; URL
 	// when empty.
 	DirectURL string
+	// Roles are the PostgreSQL roles that transactions work in, see Roles. They are
+	// used once the login is a member of both.
+	Roles Roles
 	// Notices names the table through which notices reach other processes on
 	// SQLite, with the columns id integer PRIMARY KEY AUTOINCREMENT, channel,
 	// payload and at. Without one they stay in the process. PostgreSQL needs none.
@@ -142,6 +145,9 @@ func open(ctx context.Context, o Options, url string, owner bool) (*DB, error) {
 		if db.direct, err = directConfig(direct); err != nil {
 			return nil, err
 		}
+		if owner {
+			o.Roles = Roles{}
+		}
 		db.backend, err = openPostgres(ctx, url, o)
 	}
 	if err != nil {
@@ -235,7 +241,7 @@ func (db *DB) once(ctx context.Context, on behalf, readOnly bool, fn func(tx *Tx
 	if err != nil {
 		return meaning(err)
 	}
-	tx := &Tx{engine: db.engine, conn: c, stored: db.notices}
+	tx := &Tx{engine: db.engine, conn: c, on: on, stored: db.notices}
 	finished := false
 	defer func() {
 		if !finished { // fn failed or panicked

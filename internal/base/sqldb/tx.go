@@ -13,6 +13,7 @@ import (
 type Tx struct {
 	engine  Engine
 	conn    connection
+	on      behalf
 	stored  noticeTable
 	notices []notice // told to this process's subscribers after the commit
 }

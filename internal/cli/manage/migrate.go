@@ -105,6 +105,7 @@ func Migrate(ctx context.Context, e *Env, o MigrateOptions) error {
 	}
 	progress := (*console.Progress)(nil)
 	open := false // a line "  Applying …..." waits for its OK
+	defer func() { e.WallsLeft(m) }()
 	done, err := m.Run(ctx, o.Request, func(ev migrate.Event) {
 		switch {
 		case ev.Phase == migrate.Progress:
@@ -294,4 +295,15 @@ func (e *Env) migrateJSON(ctx context.Context, m *app.Migrator, o MigrateOptions
 		return err
 	}
 	return e.Document(map[string]any{"migrations": items, "dry_run": o.DryRun})
+}
+
+// WallsLeft prints what somebody with more rights than the owner has must run.
+func (e *Env) WallsLeft(m *app.Migrator) {
+	if len(m.Walls.Statements) == 0 {
+		return
+	}
+	e.Note("walls.left")
+	for _, s := range m.Walls.Statements {
+		fmt.Fprintln(e.Err, s+";")
+	}
 }

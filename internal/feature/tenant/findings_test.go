@@ -60,7 +60,7 @@ func TestNamesThatTwoTenantsHaveAreAFinding(t *testing.T) {
 		create(t, h, "one")
 		h.Exec(t, `CREATE TABLE copied AS SELECT * FROM tenants_tenantmodel`)
 		for _, table := range []string{"tenantry_token_version", "tenantry_token", "tenantry_token_policy", "tenantry_membership", "tenantry_tenant", "tenants_userprofile", "tenants_tenantconfigurationmodel", "tenants_tenantmodel"} {
-			h.Exec(t, `DROP TABLE `+table)
+			h.Exec(t, `DROP TABLE `+table+map[sqldb.Engine]string{sqldb.Postgres: ` CASCADE`}[h.DB.Engine()]) // with the policies that look there
 		}
 		h.Exec(t, `ALTER TABLE copied RENAME TO tenants_tenantmodel`)
 		h.Exec(t, `INSERT INTO tenants_tenantmodel SELECT * FROM tenants_tenantmodel`)

@@ -82,11 +82,11 @@ func (s *Service) CreateIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Sco
 		Detail: map[string]any{"password": !d.Password.Empty()}}); err != nil {
 		return Person{}, err
 	}
-	p, err := selectOne(ctx, tx, 0, ByKey(key))
-	if err != nil || d.Tenant == 0 {
-		return p, err
+	if d.Tenant == 0 {
+		return selectOne(ctx, tx, 0, ByKey(key))
 	}
-	return s.saveProfile(ctx, tx, scope, d.Tenant, p, d.Profile)
+	// Until there is a profile the person is nobody's, and cannot be read back.
+	return s.saveProfile(ctx, tx, scope, d.Tenant, Person{Key: key, ID: id, Username: d.Username}, d.Profile)
 }
 
 func (s *Service) mayCreate(scope tenantry.Scope, d Draft) error {

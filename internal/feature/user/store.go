@@ -43,6 +43,19 @@ const (
 	belongs = `(p.tenant_id = ? OR EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.tenant_id = ? AND m.user_id = u.id))`
 )
 
+// Reached is the condition by which row security tells that the person in a column
+// is one of a tenant's: what its caller sees of memberships and profiles is
+// confined by the policies on those.
+func Reached(column string) string {
+	return `EXISTS (SELECT 1 FROM tenantry_membership m WHERE m.user_id = ` + column + `) OR EXISTS (SELECT 1 FROM tenants_userprofile p WHERE p.user_id = ` + column + `)`
+}
+
+// AccountGrants is what a tenant's caller may do with accounts. Hashes of passwords
+// are for sign-in, which is the program's own work.
+func AccountGrants() []string {
+	return []string{"SELECT (id, username, email, first_name, last_name, is_active, is_staff, is_superuser, last_login, date_joined)", "UPDATE"}
+}
+
 // condition is the WHERE of a reference. Keys are compared as bigint because
 // Django's are integer: PostgreSQL's driver would refuse a larger one, where
 // there is just nobody of that number.
@@ -168,14 +181,17 @@ func likeLiteral(s string) string {
 
 // insertPerson writes Django's row. No column of it has a database default.
 func insertPerson(ctx context.Context, tx *sqldb.Tx, d Draft, id tenantry.UserID, now time.Time) (key tenantry.UserKey, err error) {
-	err = tx.Get(ctx, `INSERT INTO auth_user
-		(username, email, first_name, last_name, password, is_active, is_staff, is_superuser, last_login, date_joined)
-		VALUES (?, ?, ?, ?, ?, true, false, false, NULL, ?) RETURNING id`,
-		[]any{d.Username, d.Email, d.FirstName, d.LastName, d.encoded, now}, &key)
-	if err != nil {
-		return 0, err
-	}
-	_, err = tx.Exec(ctx, `INSERT INTO tenantry_user (user_id, public_id) VALUES (?, ?)`, key, id)
+	// Names of users are the whole platform's, and who is made belongs to nobody yet.
+	err = tx.AsProgram(ctx, func() error {
+		err := tx.Get(ctx, `INSERT INTO auth_user
+			(username, email, first_name, last_name, password, is_active, is_staff, is_superuser, last_login, date_joined)
+			VALUES (?, ?, ?, ?, ?, true, false, false, NULL, ?) RETURNING id`,
+			[]any{d.Username, d.Email, d.FirstName, d.LastName, d.encoded, now}, &key)
+		if err == nil {
+			_, err = tx.Exec(ctx, `INSERT INTO tenantry_user (user_id, public_id) VALUES (?, ?)`, key, id)
+		}
+		return err
+	})
 	return key, err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantry/tenantry/internal/base/catalog"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
+	"github.com/tenantry/tenantry/internal/base/wall"
 )
 
 // The catalogues of Django's tables after the last migration, one for each
@@ -81,7 +82,7 @@ func differences(found catalog.Catalog, unfinished map[string]bool) ([]catalog.D
 		return nil, err
 	}
 	real := []catalog.Difference{}
-	for _, d := range catalog.Diff(alike(want), alike(OfDjango(found))) {
+	for _, d := range catalog.Diff(alike(want), alike(OfDjango(wall.Apart(found)))) {
 		table, _, _ := strings.Cut(strings.TrimPrefix(d.Object, "table "), " ")
 		if d.Kind != catalog.Unexpected && unfinished[appOf(table)] {
 			continue

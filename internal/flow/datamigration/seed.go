@@ -87,6 +87,9 @@ const Quarantine = "default"
 // which is made if need be, as the seed's create_user_profiles does. For one
 // tenant only its own members without a profile are given one, there.
 func (f *Flow) createAllProfiles(ctx context.Context, s tenantry.Scope, r Request) (created int64, err error) {
+	if err := s.RequirePlatform(tenantry.UsersWrite); err != nil {
+		return 0, err
+	}
 	p := user.Placement{Tenant: r.Only, Only: r.Only, Language: "es", Timezone: "America/Santiago"}
 	if r.DryRun {
 		return f.Users.CountMissingProfiles(ctx, s, p)

@@ -155,7 +155,7 @@ func (s *cluster) add(t testing.TB, from string) (Database, string) {
 	if _, err := s.conn.Exec(ctx, statement); err != nil {
 		t.Fatalf("making %s: %v", name, err)
 	}
-	return Database{Engine: sqldb.Postgres, URL: s.urlOf(name)}, name
+	return Database{Engine: sqldb.Postgres, URL: s.urlOf(name), Login: as(s.urlOf(name), "tenantry_test")}, name
 }
 
 // seal closes a template to everybody: PostgreSQL copies no database that
@@ -194,6 +194,20 @@ func (s *cluster) urlOf(database string) string {
 	q.Del("dbname")
 	q.Del("database")
 	// To PostgreSQL a plus is a plus; only forms on the web mean a blank by it.
+	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20")
+	return u.String()
+}
+
+// as is a URL with another role.
+func as(text, role string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		panic(err) // it was made by urlOf
+	}
+	u.User = nil
+	q := u.Query()
+	q.Set("user", role)
+	q.Del("password")
 	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20")
 	return u.String()
 }

@@ -17,6 +17,9 @@ import (
 type Database struct {
 	Engine sqldb.Engine
 	URL    string // for sqldb.Options, a configuration or a command line
+	// Login is URL as a role that owns nothing, on PostgreSQL: the application's.
+	// Migrating as URL's role makes it.
+	Login string
 }
 
 // Each runs fn on an empty database of each engine, as the parallel subtests
@@ -54,7 +57,7 @@ func New(t testing.TB, engine sqldb.Engine) Database {
 }
 
 func sqliteAt(path string) Database {
-	return Database{Engine: sqldb.SQLite, URL: "sqlite:" + path}
+	return Database{Engine: sqldb.SQLite, URL: "sqlite:" + path, Login: "sqlite:" + path}
 }
 
 // Options are what sqldb and the program need to open the database.
