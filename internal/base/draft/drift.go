@@ -60,6 +60,9 @@ func FindDrift(ctx context.Context, live *sqldb.DB, b *Bench, g *migrate.Graph, 
 	}
 	prefixes := g.Apps()
 	ours := func(c catalog.Catalog) catalog.Catalog {
+		if o.Apart != nil {
+			c = o.Apart(c)
+		}
 		return c.Kept(func(name string) bool { return isOurs(name, prefixes, want) })
 	}
 	for _, left := range catalog.Diff(got, ours(got)) {

@@ -18,8 +18,9 @@ func Apart(c catalog.Catalog, roles ...string) catalog.Catalog {
 		if len(others) == len(t.Policies) {
 			continue
 		}
-		if t.Policies = others; len(others) == 0 {
-			t.Policies, t.RowSecurity = nil, catalog.RowSecurity{}
+		t.Policies, t.RowSecurity = others, catalog.RowSecurity{}
+		if len(others) == 0 {
+			t.Policies = nil
 		}
 		c.Tables[i] = t
 	}
