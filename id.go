@@ -28,6 +28,8 @@ type (
 	OperatorID = ID[operatorKind] // opr_…
 	TokenID    = ID[tokenKind]    // tok_…
 	RunID      = ID[runKind]      // run_…
+	GrantID    = ID[grantKind]    // gra_…
+	KeyID      = ID[keyKind]      // key_…
 )
 
 type (
@@ -37,6 +39,8 @@ type (
 	operatorKind struct{}
 	tokenKind    struct{}
 	runKind      struct{}
+	grantKind    struct{}
+	keyKind      struct{}
 )
 
 func (tenantKind) prefix() string   { return "tnt_" }
@@ -45,6 +49,8 @@ func (eventKind) prefix() string    { return "evt_" }
 func (operatorKind) prefix() string { return "opr_" }
 func (tokenKind) prefix() string    { return "tok_" }
 func (runKind) prefix() string      { return "run_" }
+func (grantKind) prefix() string    { return "gra_" }
+func (keyKind) prefix() string      { return "key_" }
 
 // ID is a public id: a UUIDv7 (RFC 9562 §5.7), so that ids sort by the time
 // they were made, written as its kind's prefix and 26 characters of lower-case
@@ -64,6 +70,8 @@ func NewEventID(at time.Time, random io.Reader) EventID       { return newID[eve
 func NewOperatorID(at time.Time, random io.Reader) OperatorID { return newID[operatorKind](at, random) }
 func NewTokenID(at time.Time, random io.Reader) TokenID       { return newID[tokenKind](at, random) }
 func NewRunID(at time.Time, random io.Reader) RunID           { return newID[runKind](at, random) }
+func NewGrantID(at time.Time, random io.Reader) GrantID       { return newID[grantKind](at, random) }
+func NewKeyID(at time.Time, random io.Reader) KeyID           { return newID[keyKind](at, random) }
 
 // ParseTenantID and its sisters read the text form. The error is Invalid with
 // code "id.malformed".
@@ -72,6 +80,8 @@ func ParseUserID(text string) (UserID, error)         { return parseID[userKind]
 func ParseOperatorID(text string) (OperatorID, error) { return parseID[operatorKind](text) }
 func ParseTokenID(text string) (TokenID, error)       { return parseID[tokenKind](text) }
 func ParseRunID(text string) (RunID, error)           { return parseID[runKind](text) }
+func ParseGrantID(text string) (GrantID, error)       { return parseID[grantKind](text) }
+func ParseKeyID(text string) (KeyID, error)           { return parseID[keyKind](text) }
 
 // newID panics if random fails, which the operating system's source does not.
 func newID[K interface{ prefix() string }](at time.Time, random io.Reader) ID[K] {

@@ -18,7 +18,17 @@ const (
 	TokensWrite    Permission = "tokens.write"
 	AuditRead      Permission = "audit.read"
 	OperatorsWrite Permission = "operators.write"
-	KeysWrite      Permission = "keys.write"
+	KeysWrite      Permission = "keys.write" // the keys that seal columns
+
+	// Who may what in a tenant: roles of its own, grants that end, and the keys of
+	// its programs.
+	RolesRead     Permission = "roles.read"
+	RolesWrite    Permission = "roles.write"
+	GrantsWrite   Permission = "grants.write"
+	APIKeysRead   Permission = "apikeys.read"
+	APIKeysWrite  Permission = "apikeys.write"
+	SettingsRead  Permission = "settings.read"
+	SettingsWrite Permission = "settings.write"
 )
 
 // Permissions lists the catalogue in the order in which it is shown.
@@ -26,5 +36,6 @@ func Permissions() []Permission {
 	return []Permission{
 		CanCreateAgents, CanManageDocuments,
 		TenantsRead, TenantsWrite, TenantsDelete, UsersRead, UsersWrite, TokensRead, TokensWrite, AuditRead, OperatorsWrite, KeysWrite,
+		RolesRead, RolesWrite, GrantsWrite, APIKeysRead, APIKeysWrite, SettingsRead, SettingsWrite,
 	}
 }

@@ -2,7 +2,7 @@ package tenantry
 
 // Actor is who acts, as the audit records it.
 type Actor struct {
-	Kind string `json:"kind"` // "operator", "console", "user", "system"
+	Kind string `json:"kind"` // "operator", "console", "user", "key", "system"
 	ID   string `json:"id,omitempty"`
 	Name string `json:"name,omitempty"`
 }

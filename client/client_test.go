@@ -22,6 +22,7 @@ import (
 	"github.com/tenantry/tenantry/internal/base/locale"
 	"github.com/tenantry/tenantry/internal/base/web"
 	"github.com/tenantry/tenantry/internal/door/api"
+	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/flow/onboard"
@@ -48,7 +49,7 @@ func each(t *testing.T, fn func(t *testing.T, s *service)) {
 		done := make(chan struct{})
 		go func() { defer close(done); verifier.Watch(ctx, func() {}, func(error) {}) }()
 		t.Cleanup(func() { stop(); <-done })
-		door := api.New(api.Deps{OperatorKey: h.SignIn.OperatorKey, Tenants: h.Tenants, Users: h.Users, Onboard: h.Onboard, Tokens: h.Tokens,
+		door := api.New(api.Deps{SignIn: h.SignIn.Bearer, Tenants: h.Tenants, Users: h.Users, Onboard: h.Onboard, Tokens: h.Tokens,
 			Verify: verifier, Holder: h.SignIn.Holder(), Catalog: catalog, Log: quiet})
 		entrance := api.NewVerifier(door, web.NewSwift(quiet, h.Now, rand.Reader, api.NewProblems(catalog)), http.NewServeMux(),
 			func(string, string) func(int, time.Duration) { return nil })
@@ -304,7 +305,7 @@ func TestManyWhoAskAtOnceAreOneRequest(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		_, key, err := s.Access.CreateOperator(t.Context(), s.scope, "gateway")
+		_, key, err := s.Access.CreateOperator(t.Context(), s.scope, "gateway", access.OperatorAdmin)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -475,7 +476,7 @@ func TestOnlyVerdictsAreVerdicts(t *testing.T) {
 
 func TestClientsKeepSecrets(t *testing.T) {
 	each(t, func(t *testing.T, s *service) {
-		_, key, err := s.Access.CreateOperator(t.Context(), s.scope, "gateway")
+		_, key, err := s.Access.CreateOperator(t.Context(), s.scope, "gateway", access.OperatorAdmin)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,9 +21,11 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/lint"
 	"github.com/tenantry/tenantry/internal/base/locale"
+	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/rollout"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/flow/datamigration"
+	"github.com/tenantry/tenantry/internal/flow/explain"
 	"github.com/tenantry/tenantry/internal/flow/integrity"
 )
 
@@ -174,6 +176,8 @@ func TestCodesMadeAtRunTimeHaveMessages(t *testing.T) {
 		"cli.tenant.":         {"activate", "approve"},
 		"lint.":               lintCodes(),
 		"problem.":            {"400", "401", "403", "404", "405", "408", "409", "412", "413", "415", "422", "429", "500", "503"},
+		"access.source.":      access.SourceKinds(),
+		"explain.":            reasonCodes(),
 		"cli.user.":           {"show", "activate", "deactivate"},
 		"repair.":             integrity.Repairable(),
 		"model.":              {"auth_group", "auth_permission", "auth_user", "tenants_tenantconfigurationmodel", "tenants_tenantmodel", "tenants_userprofile"},
@@ -184,6 +188,14 @@ func TestCodesMadeAtRunTimeHaveMessages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// reasonCodes are what `access explain` says against.
+func reasonCodes() (all []string) {
+	for _, code := range explain.ReasonCodes() {
+		all = append(all, string(code))
+	}
+	return all
 }
 
 // lintCodes are the codes of findings about migrations, and of their hints.

@@ -23,6 +23,7 @@ import (
 	"github.com/tenantry/tenantry/internal/flow/adopt"
 	"github.com/tenantry/tenantry/internal/flow/datamigration"
 	"github.com/tenantry/tenantry/internal/flow/demo"
+	"github.com/tenantry/tenantry/internal/flow/explain"
 	"github.com/tenantry/tenantry/internal/flow/integrity"
 	"github.com/tenantry/tenantry/internal/flow/offboard"
 	"github.com/tenantry/tenantry/internal/flow/onboard"
@@ -78,6 +79,7 @@ type App struct {
 	DataMigration *datamigration.Flow
 	Integrity     *integrity.Flow
 	Demo          *demo.Flow
+	Explain       *explain.Flow
 }
 
 // Open opens a database whose schema is current. Otherwise the error is that of
@@ -119,8 +121,8 @@ func (p Program) wire(db *sqldb.DB) *App {
 		MaxStorageMB: int64(s.Tenants.MaxStorageMBPerTenant),
 		DeleteGrace:  s.Tenants.DeleteGrace,
 	}, p.Clock, p.Random)
-	a.Access = access.New(db, a.Audit, p.Clock, p.Random)
-	a.Users = people.New(db, a.Audit, password.Hasher{Iterations: s.Passwords.Iterations, Random: p.Random}, access.Grants, p.Clock, p.Random)
+	a.Access = access.New(db, a.Audit, people.CountRole, p.Clock, p.Random)
+	a.Users = people.New(db, a.Audit, password.Hasher{Iterations: s.Passwords.Iterations, Random: p.Random}, access.GrantsIn, p.Clock, p.Random)
 	a.Keyring = keyring.New(db, a.Audit, p.keyset(), p.Clock)
 	a.Tokens = token.New(db, a.Audit, token.Keys{ToSeal: a.Keyring.ToSeal, ToOpen: a.Keyring.ToOpen}, s.Tokens.room(), p.Clock, p.Random)
 	a.Instance = instance.New(db, p.Random)
@@ -131,9 +133,10 @@ func (p Program) wire(db *sqldb.DB) *App {
 	a.Onboard = &onboard.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
 	a.Offboard = &offboard.Flow{DB: db, Tenants: a.Tenants, Users: a.Users}
 	a.Adopt = &adopt.Flow{Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
-	a.Integrity = &integrity.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens, Audit: a.Audit, Instance: a.Instance, Clock: p.Clock, Holder: p.Holder}
+	a.Integrity = &integrity.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens, Access: a.Access, Audit: a.Audit, Instance: a.Instance, Clock: p.Clock, Holder: p.Holder}
 	a.DataMigration = &datamigration.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens, Rollouts: a.Rollouts,
 		Clock: p.Clock, Elapsed: sinceNow(), Dir: s.DataMigrations.Dir, Invariants: a.invariants, Applied: a.applied}
+	a.Explain = &explain.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Access: a.Access}
 	a.Demo = &demo.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
 	return a
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/tenantry/tenantry/internal/door/api"
 	"github.com/tenantry/tenantry/internal/door/dashboard"
 	"github.com/tenantry/tenantry/internal/door/ops"
+	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/idempotency"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/flow/verify"
@@ -140,7 +141,7 @@ func (a *App) begin(ctx context.Context, o ServeOptions, told *Serving) error {
 		told.NoOperator = true
 		return nil
 	}
-	first, key, err := a.Access.CreateOperator(ctx, s, "demo")
+	first, key, err := a.Access.CreateOperator(ctx, s, "demo", access.OperatorAdmin)
 	told.Operator, told.Key = first.Name, key
 	return err
 }
@@ -158,7 +159,7 @@ func (a *App) doors(ctx context.Context, o ServeOptions, log *logs.Logs, public,
 	}
 	verifier := a.Verifier()
 	management := api.New(api.Deps{
-		OperatorKey: a.SignIn.OperatorKey, Tenants: a.Tenants, Users: a.Users, Onboard: a.Onboard,
+		SignIn: a.SignIn.Bearer, Access: a.Access, Explain: a.Explain, Tenants: a.Tenants, Users: a.Users, Onboard: a.Onboard,
 		Tokens: a.Tokens, Verify: verifier, Holder: a.SignIn.Holder(), Proxies: networksOf(a.Settings.Proxies),
 		Idempotency: idempotency.New(a.DB, a.Clock, a.Random),
 		Cursors:     web.Sealer{Key: cursorKey}, Catalog: o.Catalog, Log: log.Main(),

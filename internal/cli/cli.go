@@ -102,7 +102,7 @@ func (p *program) root() *cobra.Command {
 	root.AddCommand(
 		p.serveCommand(), p.adoptCommand(),
 		p.migrateCommand(), p.makeMigrationsCommand(), p.showMigrationsCommand(), p.sqlMigrateCommand(), p.squashMigrationsCommand(), p.lintMigrationsCommand(), p.dataMigrationCommand(),
-		p.tenantCommand(), p.userCommand(), p.tokenCommand(), p.keysCommand(), p.operatorCommand(), p.wallsCommand(),
+		p.tenantCommand(), p.userCommand(), p.tokenCommand(), p.keysCommand(), p.operatorCommand(), p.wallsCommand(), p.accessCommand(), p.keyCommand(),
 		p.configCommand(), p.versionCommand(), p.manageCommand(),
 	)
 	return root

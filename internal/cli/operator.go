@@ -19,6 +19,7 @@ func (p *program) operatorCommand() *cobra.Command {
 type operatorDocument struct {
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
+	Role       string     `json:"role"`
 	Key        string     `json:"key"` // the key itself when it is made, later only how to recognise it
 	CreatedAt  time.Time  `json:"created_at"`
 	CreatedBy  string     `json:"created_by"`
@@ -27,14 +28,15 @@ type operatorDocument struct {
 }
 
 func operatorDocumentOf(o access.Operator) operatorDocument {
-	return operatorDocument{ID: o.ID.String(), Name: o.Name, Key: o.KeyDisplay, CreatedAt: o.CreatedAt, CreatedBy: o.CreatedBy, LastUsedAt: o.LastUsedAt, RevokedAt: o.RevokedAt}
+	return operatorDocument{ID: o.ID.String(), Name: o.Name, Role: o.Role, Key: o.KeyDisplay, CreatedAt: o.CreatedAt, CreatedBy: o.CreatedBy, LastUsedAt: o.LastUsedAt, RevokedAt: o.RevokedAt}
 }
 
 func (p *program) operatorCreateCommand() *cobra.Command {
-	return &cobra.Command{
+	var role string
+	c := &cobra.Command{
 		Use: "create NAME", Short: p.Text.Text("cli.operator.create"), Args: exactly(1),
 		RunE: p.withApp(func(ctx context.Context, a *app.App, s tenantry.Scope, args []string) error {
-			o, key, err := a.Access.CreateOperator(ctx, s, args[0])
+			o, key, err := a.Access.CreateOperator(ctx, s, args[0], role)
 			if err != nil {
 				return err
 			}
@@ -48,6 +50,8 @@ func (p *program) operatorCreateCommand() *cobra.Command {
 			return nil
 		}),
 	}
+	c.Flags().StringVar(&role, "role", access.OperatorAdmin, p.Text.Text("cli.operator.role"))
+	return c
 }
 
 func (p *program) operatorListCommand() *cobra.Command {
@@ -71,9 +75,9 @@ func (p *program) operatorListCommand() *cobra.Command {
 			}
 			rows := make([][]string, len(all))
 			for i, o := range all {
-				rows[i] = []string{o.ID.String(), o.Name, o.KeyDisplay, o.CreatedAt.UTC().Format(time.RFC3339), instant(o.LastUsedAt), instant(o.RevokedAt)}
+				rows[i] = []string{o.ID.String(), o.Name, o.Role, o.KeyDisplay, o.CreatedAt.UTC().Format(time.RFC3339), instant(o.LastUsedAt), instant(o.RevokedAt)}
 			}
-			p.Table([]string{"column.id", "column.name", "column.access_key", "column.created", "column.last_used", "column.revoked"}, rows)
+			p.Table([]string{"column.id", "column.name", "column.role", "column.access_key", "column.created", "column.last_used", "column.revoked"}, rows)
 			return nil
 		}),
 	}

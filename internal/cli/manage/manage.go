@@ -51,7 +51,7 @@ func commands() []command {
 		checkCommand(), makeMigrationsCommand(), migrateCommand(), showMigrationsCommand(), sqlMigrateCommand(), squashMigrationsCommand(),
 		generateTenantTokensCommand(), migrateTenantDataCommand(), validateTenantDataCommand(),
 		manageTenantTokensCommand(), rotateTenantTokensCommand(),
-		validateTenantTokensCommand(), auditTenantTokensCommand(), encryptTenantTokensCommand(), analyzeUserProfilesCommand(),
+		validateTenantTokensCommand(), auditTenantTokensCommand(), encryptTenantTokensCommand(), analyzeUserProfilesCommand(), auditTenantPermissionsCommand(),
 	}
 }
 

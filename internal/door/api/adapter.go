@@ -65,7 +65,7 @@ func (a *adapter) admit(w http.ResponseWriter, r *http.Request) (c call, err err
 	if c.credential, err = bearer(r); err != nil {
 		return c, err
 	}
-	if c.scope, err = a.OperatorKey(r.Context(), c.credential); err != nil {
+	if c.scope, err = a.SignIn(r.Context(), c.credential); err != nil {
 		return c, err
 	}
 	web.Note(r.Context(), slog.String("actor", c.scope.Actor().Kind+":"+c.scope.Actor().ID))

@@ -15,18 +15,20 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/locale"
 	"github.com/tenantry/tenantry/internal/base/web"
+	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/idempotency"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/feature/user"
+	"github.com/tenantry/tenantry/internal/flow/explain"
 	"github.com/tenantry/tenantry/internal/flow/onboard"
 	"github.com/tenantry/tenantry/internal/flow/verify"
 )
 
 // Deps is what the API stands on.
 type Deps struct {
-	// OperatorKey turns a bearer credential into a scope; flow/signin does.
-	OperatorKey func(ctx context.Context, key tenantry.Secret) (tenantry.Scope, error)
+	// SignIn turns a bearer credential into a scope; flow/signin does.
+	SignIn      func(ctx context.Context, credential tenantry.Secret) (tenantry.Scope, error)
 	Tenants     *tenant.Service
 	Users       *user.Service
 	Onboard     *onboard.Flow
@@ -34,6 +36,8 @@ type Deps struct {
 	Verify      *verify.Flow
 	Holder      tenantry.Scope // of whoever proves nothing but that they hold a token
 	Proxies     web.Proxies    // whose word about where a request comes from is believed
+	Access      *access.Service
+	Explain     *explain.Flow
 	Idempotency *idempotency.Service
 	Cursors     web.Sealer
 	Catalog     *locale.Catalog
@@ -64,6 +68,8 @@ func New(d Deps) *API {
 	a.tokens()
 	a.models()
 	a.whoami()
+	a.access()
+	a.keys()
 
 	a.publish()
 	return a

@@ -37,6 +37,7 @@ import (
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/feature/user"
+	"github.com/tenantry/tenantry/internal/flow/explain"
 	"github.com/tenantry/tenantry/internal/flow/onboard"
 	"github.com/tenantry/tenantry/internal/flow/signin"
 	"github.com/tenantry/tenantry/internal/flow/verify"
@@ -96,12 +97,12 @@ func each(t *testing.T, fn func(t *testing.T, c caller)) {
 		clock := func() time.Time { return time.Now().Add(time.Duration(h.passed.Load())) }
 		log := audit.New(clock, rand.Reader)
 		tenants := tenant.New(db, log, tenant.Limits{DefaultModel: "gpt-3.5-turbo", MaxAgents: 50, MaxDocuments: 10000, MaxStorageMB: 10000, DeleteGrace: time.Hour}, clock, rand.Reader)
-		users := user.New(db, log, password.Hasher{Iterations: 1000, Random: rand.Reader}, access.Grants, clock, rand.Reader)
-		operators := access.New(db, log, clock, rand.Reader)
+		users := user.New(db, log, password.Hasher{Iterations: 1000, Random: rand.Reader}, access.GrantsIn, clock, rand.Reader)
+		operators := access.New(db, log, user.CountRole, clock, rand.Reader)
 		tokens := token.New(db, log, token.Keys{}, token.Settings{AIPrefix: "ai_", CWUPrefix: "cwu_", Length: 32, Grace: 24 * time.Hour}, clock, rand.Reader)
 		in := &signin.Flow{Users: users, Tenants: tenants, Access: operators}
 		h.tokens, h.system = tokens, in.System("test")
-		_, key, err := operators.CreateOperator(t.Context(), in.System("test"), "ana")
+		_, key, err := operators.CreateOperator(t.Context(), in.System("test"), "ana", access.OperatorAdmin)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +113,8 @@ func each(t *testing.T, fn func(t *testing.T, c caller)) {
 			verify.Options{Size: 1000, Lifetime: time.Minute, Silence: 5 * time.Second, Loads: 4})
 		watch(t, verifier)
 		door := api.New(api.Deps{
-			OperatorKey: signsIn(in), Tenants: tenants, Users: users,
+			Access: operators, Explain: &explain.Flow{DB: db, Tenants: tenants, Users: users, Access: operators},
+			SignIn: signsIn(in), Tenants: tenants, Users: users,
 			Onboard: &onboard.Flow{DB: db, Tenants: tenants, Users: users, Tokens: tokens},
 			Tokens:  tokens, Verify: verifier, Holder: in.Holder(), Proxies: web.Proxies{netip.MustParsePrefix("127.0.0.0/8")},
 			Idempotency: idempotency.New(db, clock, rand.Reader), Cursors: web.Sealer{Key: bytes.Repeat([]byte{7}, 32)}, Catalog: catalog, Log: main,
@@ -136,7 +138,7 @@ func signsIn(in *signin.Flow) func(context.Context, tenantry.Secret) (tenantry.S
 			n, err := strconv.ParseInt(tenant, 10, 64)
 			return tenantry.NewScope(tenantry.Actor{Kind: "user", ID: tenant, Name: "eva"}, tenantry.TenantKey(n), tenantry.Permissions()...), err
 		}
-		return in.OperatorKey(ctx, key)
+		return in.Bearer(ctx, key)
 	}
 }
 
@@ -322,7 +324,7 @@ func TestStrangersAndNonsense(t *testing.T) {
 func TestGoldenOpenAPIDocument(t *testing.T) {
 	t.Parallel()
 	made := api.New(api.Deps{Catalog: locale.New(), Log: slog.New(slog.DiscardHandler),
-		OperatorKey: nil, Onboard: &onboard.Flow{}}).Document()
+		SignIn: nil, Onboard: &onboard.Flow{}}).Document()
 	const file = "../../../docs/api/openapi.yaml"
 	if *update {
 		if err := os.MkdirAll("../../../docs/api", 0o755); err != nil {

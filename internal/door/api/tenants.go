@@ -10,7 +10,6 @@ import (
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
-	"github.com/tenantry/tenantry/internal/base/web"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/user"
 	"github.com/tenantry/tenantry/internal/flow/onboard"
@@ -297,10 +296,8 @@ func (j *jsonObject) stored() sqldb.JSON {
 
 // refOfBareVerb is ref for a verb that takes no body; {} is none.
 func (in *verbInput) refOfBareVerb(ctx context.Context) (tenant.Ref, error) {
-	if body := callOf(ctx).body; !web.IsEmpty(body) {
-		if err := web.DecodeJSON(body, &struct{}{}); err != nil {
-			return tenant.Ref{}, err
-		}
+	if err := noBody(ctx); err != nil {
+		return tenant.Ref{}, err
 	}
 	return in.ref()
 }

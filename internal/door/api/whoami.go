@@ -35,11 +35,11 @@ func (a *API) whoAmI(ctx context.Context, s tenantry.Scope, _ *struct{}) (*whoAm
 	actor := s.Actor()
 	out := &whoAmIOutput{WhoAmI{Actor: Actor{actor.Kind, actor.ID, actor.Name}, Permissions: s.Permissions()}}
 	if s.Tenant() != 0 {
-		t, err := a.Tenants.Get(ctx, s, tenant.ByKey(s.Tenant()))
+		_, id, err := a.Tenants.Locate(ctx, s, tenant.ByKey(s.Tenant()))
 		if err != nil {
 			return nil, err
 		}
-		out.Body.Tenant = &t.ID
+		out.Body.Tenant = &id
 	}
 	return out, nil
 }

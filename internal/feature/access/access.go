@@ -1,11 +1,15 @@
-// Package access is the room of rights: what each role may do, and the
-// operators who may do everything. It owns tenantry_operator. Who has which role
+// Package access is the room of rights: what each role may do, the roles that
+// tenants make for themselves, permissions given for a time, the keys of tenants'
+// programs, and the operators. It owns tenantry_role, tenantry_grant, tenantry_key
+// with its directory tenantry_key_digest, and tenantry_operator. Who has which role
 // in which tenant is for room user to keep, and only flow/signin makes a scope of
 // it.
 package access
 
 import (
 	"bytes"
+	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/tenantry/tenantry"
@@ -37,13 +41,18 @@ func Grants(role string) (permissions []tenantry.Permission, known bool) {
 	case Member, Billing:
 		return []tenantry.Permission{tenantry.TenantsRead}, true
 	case Viewer:
-		return []tenantry.Permission{tenantry.TenantsRead, tenantry.UsersRead}, true
+		return looks(), true
 	case Auditor:
-		return []tenantry.Permission{tenantry.TenantsRead, tenantry.UsersRead, tenantry.AuditRead}, true
+		return inOrder(append(looks(), tenantry.AuditRead)), true
 	case Quarantined:
 		return nil, true
 	}
 	return nil, false
+}
+
+// looks is what somebody who changes nothing may see of a tenant.
+func looks() []tenantry.Permission {
+	return []tenantry.Permission{tenantry.TenantsRead, tenantry.UsersRead, tenantry.RolesRead, tenantry.APIKeysRead, tenantry.SettingsRead}
 }
 
 // ofPlatform are the permissions that are not a tenant's to give.
@@ -56,23 +65,14 @@ func ofTenant(without ...tenantry.Permission) []tenantry.Permission {
 	})
 }
 
-// Effective lists what somebody may do in a tenant: what the role grants, what
-// the profile's permissions say true to, and everything of an admin where the
-// profile says is_tenant_admin. Keys that are not in the catalogue, values other
-// than true, JSON that is no object and roles that do not exist grant nothing,
-// and the quarantined are granted nothing by anything.
-func Effective(role string, isTenantAdmin bool, permissions sqldb.JSON) []tenantry.Permission {
-	if role == Quarantined {
-		return nil
-	}
-	held, _ := Grants(role)
-	if isTenantAdmin {
-		more, _ := Grants(Admin)
-		held = append(held, more...)
-	}
+// saidTrue lists what an object says true to and is a tenant's to give.
+func saidTrue(permissions sqldb.JSON) []tenantry.Permission {
 	members, _ := permissions.Object()
-	return slices.DeleteFunc(tenantry.Permissions(), func(p tenantry.Permission) bool {
-		said := string(bytes.TrimSpace(members[string(p)])) == "true" && !slices.Contains(ofPlatform, p)
-		return !said && !slices.Contains(held, p)
+	return slices.DeleteFunc(ofTenant(), func(p tenantry.Permission) bool {
+		return string(bytes.TrimSpace(members[string(p)])) != "true"
 	})
+}
+
+func sortedKeys(members map[string]json.RawMessage) []string {
+	return slices.Sorted(maps.Keys(members))
 }

@@ -53,7 +53,7 @@ func TestR048_R049_EffectivePermissions(t *testing.T) {
 		"the quarantined, whatever is said": {access.Quarantined, true, `{"can_create_agents": true}`, nil},
 		"operators are not a tenant's":      {access.Owner, true, `{"operators.write": true}`, owners},
 	} {
-		got := access.Effective(c.role, c.admin, sqldb.JSON(c.json))
+		got := access.Standing{Role: c.role, IsTenantAdmin: c.admin, Permissions: sqldb.JSON(c.json)}.Effective()
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s: want (-), got (+):\n%s", name, d)
 		}
@@ -66,7 +66,7 @@ func FuzzPermissionsGrantOnlyWhatTheySayTrueTo(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		members, _ := sqldb.JSON(text).Object()
-		for _, p := range access.Effective("", false, sqldb.JSON(text)) {
+		for _, p := range (access.Standing{Permissions: sqldb.JSON(text)}).Effective() {
 			if string(members[string(p)]) != "true" {
 				t.Errorf("%q grants %s", text, p)
 			}

@@ -2,10 +2,6 @@ package access
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"hash/crc32"
 	"io"
 	"strings"
 	"time"
@@ -17,10 +13,42 @@ import (
 	"github.com/tenantry/tenantry/internal/feature/audit"
 )
 
-// Operator runs the platform, and may do everything on it.
+// The roles of operators, as stored.
+const (
+	OperatorAdmin   = "admin"   // everything
+	OperatorSupport = "support" // sees every tenant, changes nothing
+	OperatorBilling = "billing" // sees tenants alone
+	OperatorAuditor = "auditor" // sees what support does, and who did what
+)
+
+// OperatorRoles lists every role of operators in the order in which they are shown.
+func OperatorRoles() []string {
+	return []string{OperatorAdmin, OperatorSupport, OperatorBilling, OperatorAuditor}
+}
+
+// OperatorGrants lists what an operator of a role may do, in every tenant; known is
+// false when there is no such role, which grants nothing.
+func OperatorGrants(role string) (permissions []tenantry.Permission, known bool) {
+	reads := []tenantry.Permission{tenantry.TenantsRead, tenantry.UsersRead, tenantry.TokensRead,
+		tenantry.RolesRead, tenantry.APIKeysRead, tenantry.SettingsRead}
+	switch role {
+	case OperatorAdmin:
+		return tenantry.Permissions(), true
+	case OperatorSupport:
+		return reads, true
+	case OperatorBilling:
+		return []tenantry.Permission{tenantry.TenantsRead}, true
+	case OperatorAuditor:
+		return append(reads, tenantry.AuditRead), true
+	}
+	return nil, false
+}
+
+// Operator runs the platform, or a part of it.
 type Operator struct {
 	ID         tenantry.OperatorID
 	Name       string
+	Role       string
 	KeyDisplay string // "opk_a1…Z9xY": to recognise the key by, not to use
 	CreatedAt  time.Time
 	CreatedBy  string
@@ -28,39 +56,46 @@ type Operator struct {
 	RevokedAt  *time.Time
 }
 
-// Service keeps the operators.
+// Service keeps operators, roles, grants and keys.
 type Service struct {
 	db     *sqldb.DB
 	audit  *audit.Log
+	held   Held
 	clock  tenantry.Clock
 	random io.Reader
 }
 
+// Held tells how many members of a tenant are in a role, which room user knows.
+type Held func(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, role string) (int64, error)
+
 // New makes the service.
-func New(db *sqldb.DB, log *audit.Log, clock tenantry.Clock, random io.Reader) *Service {
-	return &Service{db: db, audit: log, clock: clock, random: random}
+func New(db *sqldb.DB, log *audit.Log, held Held, clock tenantry.Clock, random io.Reader) *Service {
+	return &Service{db: db, audit: log, held: held, clock: clock, random: random}
 }
 
-// CreateOperator makes an operator and their key, which nobody can read again:
-// only its SHA-256 is kept. A key is 256 bits of chance, so a slow hash would
-// protect nothing.
-func (s *Service) CreateOperator(ctx context.Context, scope tenantry.Scope, name string) (o Operator, key tenantry.Secret, err error) {
+// CreateOperator makes an operator in a role and their key, which nobody can read
+// again.
+func (s *Service) CreateOperator(ctx context.Context, scope tenantry.Scope, name, role string) (o Operator, key tenantry.Secret, err error) {
 	if err := scope.RequirePlatform(tenantry.OperatorsWrite); err != nil {
 		return Operator{}, tenantry.Secret{}, err
 	}
 	if err := validateName(name); err != nil {
 		return Operator{}, tenantry.Secret{}, err
 	}
-	if key, err = newKey(s.random); err != nil {
+	if _, known := OperatorGrants(role); !known {
+		return Operator{}, tenantry.Secret{}, tenantry.NewError(tenantry.Invalid, "operator.invalid").
+			WithFields(tenantry.NewFieldError("role", "operator.unknown_role", "role", shorten(role), "roles", strings.Join(OperatorRoles(), ", ")))
+	}
+	if key, err = newKey(operatorPrefix, s.random); err != nil {
 		return Operator{}, tenantry.Secret{}, err
 	}
 	now := s.clock()
-	o = Operator{ID: tenantry.NewOperatorID(now, s.random), Name: name, KeyDisplay: key.Display(), CreatedAt: now, CreatedBy: scope.Actor().Name}
+	o = Operator{ID: tenantry.NewOperatorID(now, s.random), Name: name, Role: role, KeyDisplay: key.Display(), CreatedAt: now, CreatedBy: scope.Actor().Name}
 	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		if err := insertOperator(ctx, tx, o, digest(key)); err != nil {
 			return err
 		}
-		return s.audit.Record(ctx, tx, scope, audit.Event{Action: "operator.created", Subject: o.ID.String(), Detail: map[string]any{"name": name}})
+		return s.audit.Record(ctx, tx, scope, audit.Event{Action: "operator.created", Subject: o.ID.String(), Detail: map[string]any{"name": name, "role": role}})
 	})
 	if tenantry.KindOf(err) == tenantry.Conflict {
 		err = tenantry.NewError(tenantry.Conflict, "operator.name_taken", "name", name).Because(err)
@@ -74,7 +109,7 @@ func (s *Service) CreateOperator(ctx context.Context, scope tenantry.Scope, name
 // FindByKey tells whose key this is. A text that is no key, a key of nobody and a
 // revoked one are the same error, Unauthenticated.
 func (s *Service) FindByKey(ctx context.Context, key tenantry.Secret) (o Operator, err error) {
-	if !wellFormed(key.Reveal()) {
+	if !wellFormed(operatorPrefix, key.Reveal()) {
 		return Operator{}, tenantry.NewError(tenantry.Unauthenticated, "access.unauthenticated")
 	}
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
@@ -154,51 +189,7 @@ func (s *Service) AnyOperator(ctx context.Context) (any bool, err error) {
 	return any, err
 }
 
-const (
-	nameLength = 150
-
-	keyPrefix      = "opk_"
-	keyBytes       = 32
-	checksumLength = 6
-)
-
-var keyLength = len(keyPrefix) + base64.RawURLEncoding.EncodedLen(keyBytes) + checksumLength
-
-func newKey(random io.Reader) (tenantry.Secret, error) {
-	raw := make([]byte, keyBytes)
-	if _, err := io.ReadFull(random, raw); err != nil {
-		return tenantry.Secret{}, err
-	}
-	text := keyPrefix + base64.RawURLEncoding.EncodeToString(raw)
-	return tenantry.NewSecret(text + checksum(text)), nil
-}
-
-// wellFormed spares the database every typo, and whatever else is tried.
-func wellFormed(text string) bool {
-	if len(text) != keyLength || !strings.HasPrefix(text, keyPrefix) {
-		return false
-	}
-	head := text[:len(text)-checksumLength]
-	return checksum(head) == text[len(head):]
-}
-
-// checksum is CRC-32 (IEEE) in base 62, most significant digit first, as in the
-// tokens of tenants.
-func checksum(text string) string {
-	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	n := crc32.ChecksumIEEE([]byte(text))
-	var b [checksumLength]byte
-	for i := range b {
-		b[checksumLength-1-i] = digits[n%62]
-		n /= 62
-	}
-	return string(b[:])
-}
-
-func digest(key tenantry.Secret) string {
-	sum := sha256.Sum256([]byte(key.Reveal()))
-	return hex.EncodeToString(sum[:])
-}
+const nameLength = 150
 
 func validateName(name string) error {
 	bad := func(code string, params ...any) error {

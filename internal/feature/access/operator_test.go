@@ -18,6 +18,7 @@ import (
 	"github.com/tenantry/tenantry/internal/base/sqldb/sqldbtest"
 	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/audit"
+	"github.com/tenantry/tenantry/internal/feature/user"
 )
 
 var console = tenantry.NewScope(tenantry.Actor{Kind: "console", Name: "root"}, 0, tenantry.Permissions()...)
@@ -45,14 +46,14 @@ func each(t *testing.T, fn func(t *testing.T, r room)) {
 		r := room{db: d.Open(t), now: new(atomic.Int64)}
 		r.now.Store(time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC).Unix())
 		clock := func() time.Time { return time.Unix(r.now.Load(), 0).UTC() }
-		r.Service = access.New(r.db, audit.New(clock, rand.Reader), clock, rand.Reader)
+		r.Service = access.New(r.db, audit.New(clock, rand.Reader), user.CountRole, clock, rand.Reader)
 		fn(t, r)
 	})
 }
 
 func (r room) make(t *testing.T, name string) (access.Operator, tenantry.Secret) {
 	t.Helper()
-	o, key, err := r.CreateOperator(t.Context(), console, name)
+	o, key, err := r.CreateOperator(t.Context(), console, name, access.OperatorAdmin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,10 +188,10 @@ func TestLastUseIsNotedOnceAMinute(t *testing.T) {
 func TestOperatorsAreMadeByThoseWhoMay(t *testing.T) {
 	each(t, func(t *testing.T, r room) {
 		r.make(t, "ana")
-		_, _, err := r.CreateOperator(t.Context(), console, "ana")
+		_, _, err := r.CreateOperator(t.Context(), console, "ana", access.OperatorAdmin)
 		wantCode(t, err, tenantry.Conflict, "operator.name_taken")
 		for _, name := range []string{"", "  ", " ana", "a\nb", "opr_x", strings.Repeat("ñ", 151)} {
-			_, _, err := r.CreateOperator(t.Context(), console, name)
+			_, _, err := r.CreateOperator(t.Context(), console, name, access.OperatorAdmin)
 			wantCode(t, err, tenantry.Invalid, "operator.invalid")
 		}
 		owner, _ := access.Grants(access.Owner)
@@ -198,14 +199,14 @@ func TestOperatorsAreMadeByThoseWhoMay(t *testing.T) {
 			tenantry.NewScope(tenantry.Actor{Kind: "user", Name: "x"}, 1, owner...),
 			tenantry.NewScope(tenantry.Actor{Kind: "user", Name: "x"}, 1, tenantry.Permissions()...),
 		} {
-			_, _, err := r.CreateOperator(t.Context(), s, "ben")
+			_, _, err := r.CreateOperator(t.Context(), s, "ben", access.OperatorAdmin)
 			wantCode(t, err, tenantry.Forbidden, "access.forbidden")
 			_, err = r.ListOperators(t.Context(), s)
 			wantCode(t, err, tenantry.Forbidden, "access.forbidden")
 			_, err = r.RevokeOperator(t.Context(), s, "ana")
 			wantCode(t, err, tenantry.Forbidden, "access.forbidden")
 		}
-		_, _, err = r.CreateOperator(t.Context(), tenantry.Scope{}, "ben")
+		_, _, err = r.CreateOperator(t.Context(), tenantry.Scope{}, "ben", access.OperatorAdmin)
 		wantCode(t, err, tenantry.Unauthenticated, "access.unauthenticated")
 	})
 }

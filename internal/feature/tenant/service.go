@@ -88,6 +88,23 @@ func (s *Service) GetIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope,
 	return t, scope.RequireIn(t.Key, tenantry.TenantsRead)
 }
 
+// Locate finds the keys of a tenant that the scope reaches, which takes no
+// permission: what is asked there takes its own.
+func (s *Service) Locate(ctx context.Context, scope tenantry.Scope, ref Ref) (key tenantry.TenantKey, id tenantry.TenantID, err error) {
+	err = s.filled(ctx, scope, func(tx *sqldb.Tx) (complete bool, err error) {
+		t, err := selectOne(ctx, tx, ref)
+		if err == nil && !scope.Reaches(t.Key) {
+			err = tenantry.NewError(tenantry.NotFound, "tenant.not_found")
+		}
+		key, id = t.Key, t.ID
+		return err != nil || !t.ID.IsZero(), err
+	})
+	if err != nil {
+		return 0, tenantry.TenantID{}, err
+	}
+	return key, id, nil
+}
+
 // RangeIn reads the tenants behind a key, in the order of their keys, for whoever
 // goes through all of them.
 func (s *Service) RangeIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, after tenantry.TenantKey, limit int) ([]Tenant, error) {
@@ -383,7 +400,7 @@ func (s *Service) filled(ctx context.Context, scope tenantry.Scope, read func(tx
 	if err := s.db.As(scope).Read(ctx, again); err != nil || complete {
 		return err
 	}
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err := s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := fillMissing(ctx, tx, s.clock(), s.random, func(int64, int64) {})
 		return err
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
@@ -62,6 +63,44 @@ func (s *Service) OwnFindings(ctx context.Context, tx *sqldb.Tx, only []tenantry
 		tenantry.Rule{Code: "user.leftover_membership", Severity: tenantry.Warning, Table: "tenantry_membership",
 			Text: either(`SELECT m.tenant_id || '/' || m.user_id, m.tenant_id FROM tenantry_membership m WHERE {m.tenant_id} AND `, memberNobody, memberOfNothing) + ` ORDER BY 2, 1`},
 	)
+}
+
+// RoleFindings reports members in roles that their tenant does not have; known tells
+// which it has.
+func (s *Service) RoleFindings(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey, known func(tenant tenantry.TenantKey, role string) bool) ([]tenantry.Finding, error) {
+	var c tenantry.Findings
+	text, args := sqldb.Limited(tx, only, `SELECT DISTINCT tenant_id, role FROM tenantry_membership WHERE {tenant_id} ORDER BY tenant_id, role`)
+	all, err := sqldb.All(ctx, tx, func(r *sqldb.Rows) (m Membership, err error) {
+		err = r.Scan(&m.Tenant, &m.Role)
+		return m, err
+	}, text, args...)
+	for _, m := range all {
+		if known(m.Tenant, m.Role) {
+			continue
+		}
+		members, err := sqldb.All(ctx, tx, func(r *sqldb.Rows) (key tenantry.UserKey, err error) {
+			err = r.Scan(&key)
+			return key, err
+		}, `SELECT user_id FROM tenantry_membership WHERE tenant_id = ? AND role = ? ORDER BY user_id`, m.Tenant, m.Role)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range members {
+			c.Found("user.unknown_role", tenantry.Warning, fmt.Sprintf("tenantry_membership:%d/%d", m.Tenant, key), m.Tenant)
+		}
+	}
+	return c.All(), err
+}
+
+// DormantAdmins reports who administers a tenant and has not signed in since an
+// instant, nor come after it: an account that nobody would miss if it were taken.
+func (s *Service) DormantAdmins(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey, since time.Time, days int) ([]tenantry.Finding, error) {
+	return tenantry.Broken(sqldb.Asking(ctx, tx, only), tenantry.Rule{Code: "user.dormant_admin", Severity: tenantry.Warning, Table: "auth_user", Args: []any{since, since},
+		Params: map[string]any{"days": days},
+		Text: `SELECT u.id, m.tenant_id FROM tenantry_membership m JOIN auth_user u ON u.id = m.user_id
+			LEFT JOIN tenants_userprofile p ON p.user_id = m.user_id AND p.tenant_id = m.tenant_id
+			WHERE u.is_active AND (p.is_tenant_admin OR p.user_id IS NULL AND m.role IN ('` + RoleOwner + `', '` + RoleAdmin + `'))
+			AND u.date_joined < ? AND (u.last_login IS NULL OR u.last_login < ?) AND {m.tenant_id} ORDER BY u.id, m.tenant_id`})
 }
 
 const (

@@ -49,7 +49,7 @@ func furnish(t testing.TB, d sqldbtest.Database) *house {
 	clock := func() time.Time { return time.Unix(h.now.Load(), 123456000).UTC() }
 	log := audit.New(clock, rand.Reader)
 	hasher := password.Hasher{Iterations: 1000, Random: rand.Reader}
-	h.users = user.New(h.db, log, hasher, access.Grants, clock, rand.Reader)
+	h.users = user.New(h.db, log, hasher, access.GrantsIn, clock, rand.Reader)
 	h.tenants = tenant.New(h.db, log, tenant.Limits{DefaultModel: "gpt-3.5-turbo", MaxAgents: 50, MaxDocuments: 10000, MaxStorageMB: 10000}, clock, rand.Reader)
 	return h
 }

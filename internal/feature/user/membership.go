@@ -31,7 +31,7 @@ func (s *Service) AddMemberIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.
 	if err := scope.RequireIn(tenant, tenantry.UsersWrite); err != nil {
 		return Membership{}, err
 	}
-	if err := s.mayHandOut(scope, role); err != nil {
+	if err := s.mayHandOut(ctx, tx, scope, tenant, role); err != nil {
 		return Membership{}, err
 	}
 	if err := lock(ctx, tx, key); err != nil {
@@ -52,7 +52,7 @@ func (s *Service) AddMemberIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.
 		return old, nil
 	}
 	if member {
-		if err := s.mayTakeAway(scope, old.Role); err != nil {
+		if err := s.mayTakeAway(ctx, tx, scope, tenant, old.Role); err != nil {
 			return Membership{}, err
 		}
 	}
@@ -97,7 +97,7 @@ func (s *Service) RemoveMember(ctx context.Context, scope tenantry.Scope, tenant
 		case m.Home:
 			return tenantry.NewError(tenantry.Conflict, "user.at_home", "username", p.Username)
 		}
-		if err := s.mayTakeAway(scope, m.Role); err != nil {
+		if err := s.mayTakeAway(ctx, tx, scope, tenant, m.Role); err != nil {
 			return err
 		}
 		if _, err := deleteMembership(ctx, tx, tenant, p.Key); err != nil {
@@ -138,4 +138,17 @@ func (s *Service) Memberships(ctx context.Context, scope tenantry.Scope, key ten
 		return complete, err
 	})
 	return all, err
+}
+
+// MembershipIn reads somebody's place in a tenant; ok is false for none.
+func (s *Service) MembershipIn(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenant tenantry.TenantKey, key tenantry.UserKey) (m Membership, ok bool, err error) {
+	if err := scope.RequireIn(tenant, tenantry.UsersRead); err != nil {
+		return m, false, err
+	}
+	return selectMembership(ctx, tx, tenant, key)
+}
+
+// CountRole tells how many members of a tenant are in a role.
+func CountRole(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, role string) (int64, error) {
+	return countRole(ctx, tx, tenant, role)
 }

@@ -71,7 +71,7 @@ func (s *Service) saveProfile(ctx context.Context, tx *sqldb.Tx, scope tenantry.
 	if err := c.validate(old); err != nil {
 		return Person{}, err
 	}
-	if err := s.mayGrant(scope, old, m.Role, c); err != nil {
+	if err := s.mayGrant(ctx, tx, scope, tenant, old, m.Role, c); err != nil {
 		return Person{}, err
 	}
 	now := s.clock()
@@ -105,12 +105,12 @@ func (s *Service) saveProfile(ctx context.Context, tx *sqldb.Tx, scope tenantry.
 }
 
 // mayGrant: nobody gives, or takes, more than they hold themselves.
-func (s *Service) mayGrant(scope tenantry.Scope, old Profile, role string, c ProfileChange) error {
+func (s *Service) mayGrant(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenant tenantry.TenantKey, old Profile, role string, c ProfileChange) error {
 	if c.IsTenantAdmin != nil && *c.IsTenantAdmin != old.IsTenantAdmin {
-		if err := s.mayHandOut(scope, RoleAdmin); err != nil {
+		if err := s.mayHandOut(ctx, tx, scope, tenant, RoleAdmin); err != nil {
 			return err
 		}
-		if err := s.mayTakeAway(scope, role); err != nil {
+		if err := s.mayTakeAway(ctx, tx, scope, tenant, role); err != nil {
 			return err
 		}
 	}
@@ -127,8 +127,11 @@ func (s *Service) mayGrant(scope tenantry.Scope, old Profile, role string, c Pro
 }
 
 // mayHandOut is mayGrant for a role, which must be one.
-func (s *Service) mayHandOut(scope tenantry.Scope, role string) error {
-	grants, known := s.roles(role)
+func (s *Service) mayHandOut(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenant tenantry.TenantKey, role string) error {
+	grants, known, err := s.roles(ctx, tx, tenant, role)
+	if err != nil {
+		return err
+	}
 	if !known {
 		return tenantry.NewError(tenantry.Invalid, "user.invalid").
 			WithFields(tenantry.NewFieldError("role", "user.unknown_role", "role", shorten(role)))
@@ -138,8 +141,11 @@ func (s *Service) mayHandOut(scope tenantry.Scope, role string) error {
 
 // mayTakeAway is mayHandOut for a role that is stored. One that is no role grants
 // nothing, so anybody may take it.
-func (s *Service) mayTakeAway(scope tenantry.Scope, role string) error {
-	grants, _ := s.roles(role)
+func (s *Service) mayTakeAway(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, tenant tenantry.TenantKey, role string) error {
+	grants, _, err := s.roles(ctx, tx, tenant, role)
+	if err != nil {
+		return err
+	}
 	return holdsAll(scope, grants)
 }
 
@@ -162,14 +168,14 @@ func (s *Service) Move(ctx context.Context, scope tenantry.Scope, ref Ref, to te
 	if role == "" {
 		role = RoleMember
 	}
-	if err := s.mayHandOut(scope, role); err != nil {
-		return Person{}, err
-	}
 	seen, err := s.Get(ctx, scope, ref)
 	if err != nil {
 		return Person{}, err
 	}
 	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
+		if err := s.mayHandOut(ctx, tx, scope, to, role); err != nil {
+			return err
+		}
 		if err := lock(ctx, tx, seen.Key); err != nil {
 			return err
 		}

@@ -348,6 +348,11 @@ func selectMembership(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantK
 	return found[0], true, nil
 }
 
+func countRole(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, role string) (n int64, err error) {
+	err = tx.Get(ctx, `SELECT count(*) FROM tenantry_membership WHERE tenant_id = ? AND role = ?`, []any{tenant, role}, &n)
+	return n, err
+}
+
 func selectMembershipsOf(ctx context.Context, tx *sqldb.Tx, key tenantry.UserKey) ([]Membership, error) {
 	return sqldb.All(ctx, tx, scanMembership, selectMemberships+` WHERE m.user_id = ? ORDER BY m.tenant_id`, key)
 }

@@ -6,6 +6,7 @@
 package user
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -68,8 +69,9 @@ const (
 	RoleQuarantined = "quarantined"
 )
 
-// Roles tells what a role grants, and whether there is such a role.
-type Roles func(role string) (grants []tenantry.Permission, known bool)
+// Roles tells what a role grants in a tenant, which may have some of its own, and
+// whether there is such a role. The transaction is one that writes.
+type Roles func(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, role string) (grants []tenantry.Permission, known bool, err error)
 
 // administers tells which roles Django's is_tenant_admin stands for.
 func administers(role string) bool { return role == RoleOwner || role == RoleAdmin }

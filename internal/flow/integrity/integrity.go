@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
+	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/audit"
 	"github.com/tenantry/tenantry/internal/feature/instance"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
@@ -20,6 +21,7 @@ type Flow struct {
 	Tenants  *tenant.Service
 	Users    *user.Service
 	Tokens   *token.Service
+	Access   *access.Service
 	Audit    *audit.Log
 	Instance *instance.Service
 	Clock    tenantry.Clock
@@ -70,6 +72,7 @@ func (f *Flow) look(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey
 		func() ([]tenantry.Finding, error) { return f.Users.OwnFindings(ctx, tx, only) },
 		func() ([]tenantry.Finding, error) { return f.Tenants.Findings(ctx, tx, models, only) },
 		func() ([]tenantry.Finding, error) { return f.Tenants.OwnFindings(ctx, tx, only) },
+		func() ([]tenantry.Finding, error) { return f.access(ctx, tx, only) },
 	}
 	if only == nil {
 		rooms = append(rooms, func() ([]tenantry.Finding, error) { return f.Audit.Findings(ctx, tx) })
@@ -125,4 +128,18 @@ func (f *Flow) Validate(ctx context.Context, s tenantry.Scope) ([]tenantry.Findi
 		}
 	}
 	return all, nil
+}
+
+// access is what is wrong with who may what: it is known to two rooms.
+func (f *Flow) access(ctx context.Context, tx *sqldb.Tx, only []tenantry.TenantKey) ([]tenantry.Finding, error) {
+	known, err := f.Access.KnownIn(ctx, tx, only)
+	if err != nil {
+		return nil, err
+	}
+	found, err := f.Users.RoleFindings(ctx, tx, only, known)
+	if err != nil {
+		return nil, err
+	}
+	more, err := f.Access.Findings(ctx, tx, only)
+	return append(found, more...), err
 }

@@ -25,18 +25,53 @@ const (
 	kindOperator = "operator"
 	kindConsole  = "console"
 	kindUser     = "user"
+	kindKey      = "key"
 	kindSystem   = "system"
 	kindHolder   = "holder"
 )
 
-// OperatorKey makes the scope of whoever holds a key. The error is
+// Bearer makes the scope of whoever brings a credential: an operator's key or a
+// tenant's. The error is Unauthenticated for every text that is not a working one;
+// what a tenant that lets nobody in says is as for Person.
+func (f *Flow) Bearer(ctx context.Context, credential tenantry.Secret) (tenantry.Scope, error) {
+	if access.IsTenantKey(credential) {
+		return f.tenantKey(ctx, credential)
+	}
+	return f.OperatorKey(ctx, credential)
+}
+
+// OperatorKey makes the scope of whoever holds an operator's key. The error is
 // Unauthenticated for every text that is not a working key.
 func (f *Flow) OperatorKey(ctx context.Context, key tenantry.Secret) (tenantry.Scope, error) {
 	o, err := f.Access.FindByKey(ctx, key)
 	if err != nil {
 		return tenantry.Scope{}, err
 	}
-	return platform(tenantry.Actor{Kind: kindOperator, ID: o.ID.String(), Name: o.Name}), nil
+	// A role that is none grants nothing.
+	grants, _ := access.OperatorGrants(o.Role)
+	return tenantry.NewScope(tenantry.Actor{Kind: kindOperator, ID: o.ID.String(), Name: o.Name}, 0, grants...), nil
+}
+
+func (f *Flow) tenantKey(ctx context.Context, credential tenantry.Secret) (tenantry.Scope, error) {
+	k, err := f.Access.FindTenantKey(ctx, credential)
+	if err != nil {
+		return tenantry.Scope{}, err
+	}
+	t, err := f.Tenants.Get(ctx, f.System("signin"), tenant.ByKey(k.Tenant))
+	if tenantry.KindOf(err) == tenantry.NotFound { // it was removed a moment ago
+		return tenantry.Scope{}, tenantry.NewError(tenantry.Unauthenticated, "access.unauthenticated")
+	}
+	if err != nil {
+		return tenantry.Scope{}, err
+	}
+	open, err := letsIn(t)
+	if err != nil {
+		return tenantry.Scope{}, err
+	}
+	if !open {
+		k.Permissions = nil
+	}
+	return tenantry.NewScope(tenantry.Actor{Kind: kindKey, ID: k.ID.String(), Name: k.Name}, t.Key, k.Permissions...), nil
 }
 
 // Console makes the scope of whoever runs the command line: they can read and
@@ -81,15 +116,15 @@ func (f *Flow) Person(ctx context.Context, username string, password tenantry.Se
 	if err != nil {
 		return tenantry.Scope{}, err
 	}
+	open, err := letsIn(t)
+	if err != nil {
+		return tenantry.Scope{}, err
+	}
 	var permissions []tenantry.Permission
-	switch t.Status {
-	case tenant.Active:
-		permissions = permissionsOf(p, m)
-	case tenant.Quarantined:
-	case tenant.Suspended:
-		return tenantry.Scope{}, tenantry.NewError(tenantry.Forbidden, "access.tenant_suspended", "tenant", t.Name, "reason", t.StatusReason)
-	default: // not yet approved, or on its way out
-		return tenantry.Scope{}, tenantry.NewError(tenantry.Forbidden, "access.tenant_closed", "tenant", t.Name, "status", t.Status)
+	if open {
+		if permissions, err = f.permissionsOf(ctx, self, p, m); err != nil {
+			return tenantry.Scope{}, err
+		}
 	}
 	return tenantry.NewScope(tenantry.Actor{Kind: kindUser, ID: p.ID.String(), Name: p.Username}, t.Key, permissions...), nil
 }
@@ -118,10 +153,29 @@ func (f *Flow) membership(ctx context.Context, self tenantry.Scope, p user.Perso
 	return user.Membership{}, tenantry.NewError(tenantry.NotFound, "tenant.not_found")
 }
 
-// permissionsOf: what the profile says of rights, it says of the home tenant.
-func permissionsOf(p user.Person, m user.Membership) []tenantry.Permission {
-	if !m.Home || p.Profile == nil {
-		return access.Effective(m.Role, false, nil)
+// letsIn tells whether who comes into a tenant may do there what they hold, or
+// nothing, as in a quarantined one. The error is of a tenant that lets nobody in.
+func letsIn(t tenant.Tenant) (bool, error) {
+	switch t.Status {
+	case tenant.Active:
+		return true, nil
+	case tenant.Quarantined:
+		return false, nil
+	case tenant.Suspended:
+		return false, tenantry.NewError(tenantry.Forbidden, "access.tenant_suspended", "tenant", t.Name, "reason", t.StatusReason)
 	}
-	return access.Effective(m.Role, p.Profile.IsTenantAdmin, p.Profile.Permissions)
+	// Not yet approved, or on its way out.
+	return false, tenantry.NewError(tenantry.Forbidden, "access.tenant_closed", "tenant", t.Name, "status", t.Status)
+}
+
+// permissionsOf: what the profile says of rights, it says of the home tenant.
+func (f *Flow) permissionsOf(ctx context.Context, self tenantry.Scope, p user.Person, m user.Membership) ([]tenantry.Permission, error) {
+	standing, err := f.Access.StandingOf(ctx, self, m.Tenant, m.User, m.Role)
+	if err != nil {
+		return nil, err
+	}
+	if m.Home && p.Profile != nil {
+		standing.IsTenantAdmin, standing.Permissions = p.Profile.IsTenantAdmin, p.Profile.Permissions
+	}
+	return standing.Effective(), nil
 }

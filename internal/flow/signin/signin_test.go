@@ -43,9 +43,9 @@ func each(t *testing.T, fn func(t *testing.T, h house)) {
 		clock := func() time.Time { return noon }
 		db, log := d.Open(t), audit.New(clock, rand.Reader)
 		fn(t, house{db: db, Flow: signin.Flow{
-			Users:   user.New(db, log, password.Hasher{Iterations: 1000, Random: rand.Reader}, access.Grants, clock, rand.Reader),
+			Users:   user.New(db, log, password.Hasher{Iterations: 1000, Random: rand.Reader}, access.GrantsIn, clock, rand.Reader),
 			Tenants: tenant.New(db, log, tenant.Limits{DefaultModel: "gpt-3.5-turbo", MaxAgents: 50, MaxDocuments: 10000, MaxStorageMB: 10000}, clock, rand.Reader),
-			Access:  access.New(db, log, clock, rand.Reader),
+			Access:  access.New(db, log, user.CountRole, clock, rand.Reader),
 		}})
 	})
 }
@@ -99,7 +99,7 @@ func TestRolesThatRoomUserGivesAreRoomAccesss(t *testing.T) {
 
 func TestOperatorsKeyMakesAScopeOfEverything(t *testing.T) {
 	each(t, func(t *testing.T, h house) {
-		o, key, err := h.Access.CreateOperator(t.Context(), h.Console("root"), "ana")
+		o, key, err := h.Access.CreateOperator(t.Context(), h.Console("root"), "ana", access.OperatorAdmin)
 		fine(t, err)
 		s, err := h.OperatorKey(t.Context(), key)
 		fine(t, err)
