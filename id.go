@@ -30,6 +30,9 @@ type (
 	RunID      = ID[runKind]      // run_…
 	GrantID    = ID[grantKind]    // gra_…
 	KeyID      = ID[keyKind]      // key_…
+
+	SessionID    = ID[sessionKind]    // ses_…
+	InvitationID = ID[invitationKind] // inv_…
 )
 
 type (
@@ -41,6 +44,9 @@ type (
 	runKind      struct{}
 	grantKind    struct{}
 	keyKind      struct{}
+
+	sessionKind    struct{}
+	invitationKind struct{}
 )
 
 func (tenantKind) prefix() string   { return "tnt_" }
@@ -51,6 +57,9 @@ func (tokenKind) prefix() string    { return "tok_" }
 func (runKind) prefix() string      { return "run_" }
 func (grantKind) prefix() string    { return "gra_" }
 func (keyKind) prefix() string      { return "key_" }
+
+func (sessionKind) prefix() string    { return "ses_" }
+func (invitationKind) prefix() string { return "inv_" }
 
 // ID is a public id: a UUIDv7 (RFC 9562 §5.7), so that ids sort by the time
 // they were made, written as its kind's prefix and 26 characters of lower-case
@@ -73,6 +82,11 @@ func NewRunID(at time.Time, random io.Reader) RunID           { return newID[run
 func NewGrantID(at time.Time, random io.Reader) GrantID       { return newID[grantKind](at, random) }
 func NewKeyID(at time.Time, random io.Reader) KeyID           { return newID[keyKind](at, random) }
 
+func NewSessionID(at time.Time, random io.Reader) SessionID { return newID[sessionKind](at, random) }
+func NewInvitationID(at time.Time, random io.Reader) InvitationID {
+	return newID[invitationKind](at, random)
+}
+
 // ParseTenantID and its sisters read the text form. The error is Invalid with
 // code "id.malformed".
 func ParseTenantID(text string) (TenantID, error)     { return parseID[tenantKind](text) }
@@ -82,6 +96,9 @@ func ParseTokenID(text string) (TokenID, error)       { return parseID[tokenKind
 func ParseRunID(text string) (RunID, error)           { return parseID[runKind](text) }
 func ParseGrantID(text string) (GrantID, error)       { return parseID[grantKind](text) }
 func ParseKeyID(text string) (KeyID, error)           { return parseID[keyKind](text) }
+
+func ParseSessionID(text string) (SessionID, error)       { return parseID[sessionKind](text) }
+func ParseInvitationID(text string) (InvitationID, error) { return parseID[invitationKind](text) }
 
 // newID panics if random fails, which the operating system's source does not.
 func newID[K interface{ prefix() string }](at time.Time, random io.Reader) ID[K] {

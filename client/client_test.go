@@ -49,7 +49,7 @@ func each(t *testing.T, fn func(t *testing.T, s *service)) {
 		done := make(chan struct{})
 		go func() { defer close(done); verifier.Watch(ctx, func() {}, func(error) {}) }()
 		t.Cleanup(func() { stop(); <-done })
-		door := api.New(api.Deps{SignIn: h.SignIn.Bearer, Tenants: h.Tenants, Users: h.Users, Onboard: h.Onboard, Tokens: h.Tokens,
+		door := api.New(api.Deps{Bearer: h.SignIn.Bearer, Tenants: h.Tenants, Users: h.Users, Onboard: h.Onboard, Tokens: h.Tokens,
 			Verify: verifier, Holder: h.SignIn.Holder(), Catalog: catalog, Log: quiet})
 		entrance := api.NewVerifier(door, web.NewSwift(quiet, h.Now, rand.Reader, api.NewProblems(catalog)), http.NewServeMux(),
 			func(string, string) func(int, time.Duration) { return nil })

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/base/locale"
+	"github.com/tenantry/tenantry/internal/base/mail"
 	"github.com/tenantry/tenantry/internal/base/password"
 	"github.com/tenantry/tenantry/internal/base/seal"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
@@ -17,6 +19,7 @@ import (
 	"github.com/tenantry/tenantry/internal/feature/instance"
 	"github.com/tenantry/tenantry/internal/feature/keyring"
 	"github.com/tenantry/tenantry/internal/feature/rollout"
+	"github.com/tenantry/tenantry/internal/feature/session"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	people "github.com/tenantry/tenantry/internal/feature/user"
@@ -70,6 +73,7 @@ type App struct {
 	// What the processes on the database share.
 	Instance *instance.Service
 	Rollouts *rollout.Service
+	Sessions *session.Service
 
 	SignIn        *signin.Flow
 	Rekey         *rekey.Flow
@@ -128,7 +132,9 @@ func (p Program) wire(db *sqldb.DB) *App {
 	a.Instance = instance.New(db, p.Random)
 	a.Rollouts = rollout.New(db, a.Audit, p.Clock, p.Random)
 
-	a.SignIn = &signin.Flow{Users: a.Users, Tenants: a.Tenants, Access: a.Access}
+	a.Sessions = session.New(db, a.Audit, session.Settings{Lifetime: s.Sessions.Lifetime, Idle: s.Sessions.Idle}, p.Clock, p.Random)
+
+	a.SignIn = &signin.Flow{Users: a.Users, Tenants: a.Tenants, Access: a.Access, DB: db, Sessions: a.Sessions, Letters: p.letters()}
 	a.Rekey = &rekey.Flow{Keyring: a.Keyring, Tokens: a.Tokens}
 	a.Onboard = &onboard.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
 	a.Offboard = &offboard.Flow{DB: db, Tenants: a.Tenants, Users: a.Users}
@@ -139,6 +145,16 @@ func (p Program) wire(db *sqldb.DB) *App {
 	a.Explain = &explain.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Access: a.Access}
 	a.Demo = &demo.Flow{DB: db, Tenants: a.Tenants, Users: a.Users, Tokens: a.Tokens}
 	return a
+}
+
+// letters is the post. The settings were judged when they were read; a house that
+// is built of others without mail has none.
+func (p Program) letters() *signin.Letters {
+	sender, err := mail.New(mail.Options{URL: p.Settings.Mail.URL, From: p.Settings.Mail.From, Dir: filepath.Join(p.Settings.DataDir, "mail"), Clock: p.Clock, Random: p.Random})
+	if err != nil {
+		return nil
+	}
+	return signin.NewLetters(sender, locale.New(), p.Settings.pages())
 }
 
 // room is what the settings say to room token.

@@ -159,7 +159,7 @@ func (a *App) doors(ctx context.Context, o ServeOptions, log *logs.Logs, public,
 	}
 	verifier := a.Verifier()
 	management := api.New(api.Deps{
-		SignIn: a.SignIn.Bearer, Access: a.Access, Explain: a.Explain, Tenants: a.Tenants, Users: a.Users, Onboard: a.Onboard,
+		Bearer: a.SignIn.Bearer, SignIn: a.SignIn, Access: a.Access, Explain: a.Explain, Tenants: a.Tenants, Users: a.Users, Onboard: a.Onboard,
 		Tokens: a.Tokens, Verify: verifier, Holder: a.SignIn.Holder(), Proxies: networksOf(a.Settings.Proxies),
 		Idempotency: idempotency.New(a.DB, a.Clock, a.Random),
 		Cursors:     web.Sealer{Key: cursorKey}, Catalog: o.Catalog, Log: log.Main(),
@@ -171,7 +171,7 @@ func (a *App) doors(ctx context.Context, o ServeOptions, log *logs.Logs, public,
 	behind.Handle("/", pages)
 	behind.Handle("/v1/", management)
 	mux := http.NewServeMux()
-	mux.Handle("/", front.Wrap(behind))
+	mux.Handle("/", front.Wrap(web.SameOrigin(problems, behind)))
 	entrance := api.NewVerifier(management, web.NewSwift(log.Main(), a.Clock, a.Random, problems), mux, counted.Route)
 	checks := []ops.Check{{Name: "database", Run: a.DB.Ping}, {Name: "migrations", Run: a.Current}, {Name: "listener", Run: verifier.Listening}}
 
@@ -182,6 +182,12 @@ func (a *App) doors(ctx context.Context, o ServeOptions, log *logs.Logs, public,
 			log.Main().ErrorContext(ctx, "removal of tenants", "error", err)
 		}
 	}))
+	deliver := func(ctx context.Context) {
+		if err := a.SignIn.Letters.Deliver(ctx); err != nil {
+			log.Main().WarnContext(ctx, "sending mail", "error", err)
+		}
+	}
+	group.Add("post", lifecycle.Finally(lifecycle.Every(time.Second, deliver), deliver))
 	a.nightly(group, counted, log)
 	group.Add("operations", web.NewServer(private, ops.New(checks, counted.Handler()), log.Main()))
 	group.Add("public", web.NewServer(public, entrance, log.Main()))

@@ -15,6 +15,7 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/config"
 	"github.com/tenantry/tenantry/internal/base/locale"
+	"github.com/tenantry/tenantry/internal/base/mail"
 	"github.com/tenantry/tenantry/internal/base/web"
 )
 
@@ -34,6 +35,9 @@ type Settings struct {
 	Migrations     MigrationSettings     `koanf:"migrations"`
 	DataMigrations DataMigrationSettings `koanf:"data_migrations"`
 	Integrity      IntegritySettings     `koanf:"integrity"`
+	Sessions       SessionSettings       `koanf:"sessions"`
+	Mail           MailSettings          `koanf:"mail"`
+	PublicURL      string                `koanf:"public_url" doc:"address of the pages as people reach them, for links in mail; empty: http:// and listen"`
 }
 
 type DatabaseSettings struct {
@@ -107,6 +111,16 @@ type IntegritySettings struct {
 	Hour int `koanf:"hour" default:"3" doc:"hour of the day, in UTC, at which one of the servers checks all data; -1: never"`
 }
 
+type SessionSettings struct {
+	Lifetime time.Duration `koanf:"lifetime" default:"14d" doc:"how long somebody stays signed in at most"`
+	Idle     time.Duration `koanf:"idle" default:"24h" doc:"how long somebody stays signed in without doing anything"`
+}
+
+type MailSettings struct {
+	URL  tenantry.Secret `koanf:"url" secret:"url" default:"file:" doc:"how mail goes out: smtp://USER:PASSWORD@HOST:PORT, smtps://…, or file: for files in mail in data_dir"`
+	From string          `koanf:"from" default:"Tenantry <no-reply@localhost>" doc:"whom mail comes from"`
+}
+
 // Sources says where settings come from: file as given with --config, else the
 // one that TENANTRY_CONFIG names, else ./tenantry.toml if there is one; then
 // env, as os.Environ gives it; then the flags that were given.
@@ -136,6 +150,14 @@ func (s Settings) SecurityLog() string { return s.logFile(s.Log.SecurityFile, "s
 
 // AccessLog is the file of the channel tenants.access.
 func (s Settings) AccessLog() string { return s.logFile(s.Log.AuditFile, "audit.log") }
+
+// pages is where people reach the pages.
+func (s Settings) pages() string {
+	if s.PublicURL != "" {
+		return strings.TrimRight(s.PublicURL, "/")
+	}
+	return "http://" + s.Listen
+}
 
 func (s Settings) logFile(set, name string) string {
 	if set != "" {
@@ -205,6 +227,11 @@ func (s Settings) Validate() error {
 		atLeast("tokens.silence", s.Tokens.Silence, time.Second),
 		within("integrity.hour", s.Integrity.Hour, -1, 23),
 		atLeast("tokens.reconcile", s.Tokens.Reconcile, time.Second),
+		{"mail.url", s.Mail.URL, mail.IsURL(s.Mail.URL), "file: | smtp://USER:PASSWORD@HOST:PORT | smtps://USER:PASSWORD@HOST:PORT"},
+		{"mail.from", s.Mail.From, mail.IsAddress(s.Mail.From), "Tenantry <no-reply@example.com>"},
+		{"public_url", s.PublicURL, s.PublicURL == "" || strings.HasPrefix(s.PublicURL, "https://") || strings.HasPrefix(s.PublicURL, "http://"), "https://HOST"},
+		atLeast("sessions.lifetime", s.Sessions.Lifetime, time.Minute),
+		atLeast("sessions.idle", s.Sessions.Idle, 2*time.Minute), // seen_at is kept to the minute
 		{"trusted_proxies", strings.Join(s.Proxies, ","), networksOf(s.Proxies) != nil || len(s.Proxies) == 0, "10.0.0.0/8, …"},
 	} {
 		if !r.ok {

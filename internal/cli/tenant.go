@@ -28,7 +28,7 @@ func (p *program) tenantCommand() *cobra.Command {
 		p.tenantActCommand("approve", func(ctx context.Context, a *app.App, s tenantry.Scope, r tenant.Ref) (tenant.Tenant, error) {
 			return a.Tenants.Approve(ctx, s, r)
 		}),
-		p.tenantDeleteCommand(), p.tenantPurgeCommand(), p.tenantModelsCommand(), p.tenantCheckCommand(),
+		p.tenantDeleteCommand(), p.tenantInviteCommand(), p.tenantPurgeCommand(), p.tenantModelsCommand(), p.tenantCheckCommand(),
 	)
 }
 

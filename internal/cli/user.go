@@ -29,6 +29,7 @@ func (p *program) userCommand() *cobra.Command {
 		p.userActCommand("activate", func(ctx context.Context, a *app.App, s tenantry.Scope, r user.Ref) (user.Person, error) {
 			return a.Users.Activate(ctx, s, r)
 		}),
+		p.userSessionsCommand(), p.userSignOutCommand(),
 	)
 }
 

@@ -23,6 +23,7 @@ type Problem struct {
 	RequestID string         `json:"request_id"`
 
 	lang string
+	wait int64 // seconds, 0 for what nobody knows
 }
 
 // FieldProblem is what is wrong with one field of the request.
@@ -107,6 +108,9 @@ func (p *Problems) Prepare(h http.Header, problem Problem) {
 	if problem.Status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", strconv.Itoa(retryAfter))
 	}
+	if problem.wait > 0 {
+		h.Set("Retry-After", strconv.FormatInt(problem.wait, 10))
+	}
 }
 
 // retryAfter is how many seconds to wait with what may pass by itself.
@@ -127,6 +131,9 @@ func (p *Problems) Of(r *http.Request, err error) Problem {
 			problem.Type = p.Type + shown.Code
 		}
 		problem.Code = shown.Code
+		if shown.Kind == tenantry.Limited {
+			problem.wait, _ = shown.Params["seconds"].(int64)
+		}
 		// The fields have entries of their own.
 		problem.Detail, _ = printer.Error(&tenantry.Error{Kind: shown.Kind, Code: shown.Code, Params: shown.Params})
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/web"
 	"github.com/tenantry/tenantry/internal/feature/idempotency"
+	"github.com/tenantry/tenantry/internal/flow/signin"
 )
 
 // adapter puts huma's operations on our router, and does before each of them what
@@ -30,6 +31,7 @@ type call struct {
 	scope      tenantry.Scope
 	credential tenantry.Secret
 	body       []byte
+	client     signin.Client // of a stranger
 }
 
 type callKey struct{}
@@ -44,14 +46,18 @@ func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.S
 // Handle adds an operation; huma calls it.
 func (a *adapter) Handle(op *huma.Operation, next func(huma.Context)) {
 	a.router.Handle(op.Method, op.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := a.admit(w, r)
+		admit := a.admit
+		if op.Metadata[stranger] != nil {
+			admit = a.admitStranger
+		}
+		c, err := admit(w, r)
 		if err != nil {
 			a.problems.Write(w, r, err)
 			return
 		}
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 		answer := func(w http.ResponseWriter) { next(humago.NewContext(op, r, w)) }
-		if key, given := r.Header["Idempotency-Key"]; given && r.Method == http.MethodPost {
+		if key, given := r.Header["Idempotency-Key"]; given && r.Method == http.MethodPost && c.scope.Actor() != (tenantry.Actor{}) {
 			a.once(w, r, c, strings.Join(key, ","), answer)
 			return
 		}
@@ -65,18 +71,23 @@ func (a *adapter) admit(w http.ResponseWriter, r *http.Request) (c call, err err
 	if c.credential, err = bearer(r); err != nil {
 		return c, err
 	}
-	if c.scope, err = a.SignIn(r.Context(), c.credential); err != nil {
+	if c.scope, err = a.Bearer(r.Context(), c.credential); err != nil {
 		return c, err
 	}
 	web.Note(r.Context(), slog.String("actor", c.scope.Actor().Kind+":"+c.scope.Actor().ID))
+	err = a.readParts(w, r, &c)
+	return c, err
+}
+
+func (a *adapter) readParts(w http.ResponseWriter, r *http.Request, c *call) (err error) {
 	if err := checkQuery(r); err != nil {
-		return c, err
+		return err
 	}
 	switch r.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch:
 		c.body, err = web.ReadBody(w, r, web.MaxBody, "application/json", "application/merge-patch+json")
 	}
-	return c, err
+	return err
 }
 
 // bearer takes the credential out of the request (RFC 6750 §2.1).

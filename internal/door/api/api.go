@@ -22,13 +22,15 @@ import (
 	"github.com/tenantry/tenantry/internal/feature/user"
 	"github.com/tenantry/tenantry/internal/flow/explain"
 	"github.com/tenantry/tenantry/internal/flow/onboard"
+	"github.com/tenantry/tenantry/internal/flow/signin"
 	"github.com/tenantry/tenantry/internal/flow/verify"
 )
 
 // Deps is what the API stands on.
 type Deps struct {
-	// SignIn turns a bearer credential into a scope; flow/signin does.
-	SignIn      func(ctx context.Context, credential tenantry.Secret) (tenantry.Scope, error)
+	// Bearer turns a bearer credential into a scope; flow/signin does.
+	Bearer      func(ctx context.Context, credential tenantry.Secret) (tenantry.Scope, error)
+	SignIn      *signin.Flow
 	Tenants     *tenant.Service
 	Users       *user.Service
 	Onboard     *onboard.Flow
@@ -70,6 +72,8 @@ func New(d Deps) *API {
 	a.whoami()
 	a.access()
 	a.keys()
+	a.sessions()
+	a.invitations()
 
 	a.publish()
 	return a

@@ -25,6 +25,7 @@ import (
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/app/apptest"
 	"github.com/tenantry/tenantry/internal/base/locale"
+	"github.com/tenantry/tenantry/internal/base/mail"
 	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/password"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
@@ -34,6 +35,7 @@ import (
 	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/audit"
 	"github.com/tenantry/tenantry/internal/feature/idempotency"
+	"github.com/tenantry/tenantry/internal/feature/session"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/feature/user"
@@ -65,6 +67,9 @@ type caller struct {
 type house struct {
 	db     *sqldb.DB
 	tokens *token.Service
+	users  *user.Service
+	signIn *signin.Flow
+	mails  string // folder of what was mailed
 	system tenantry.Scope
 	passed *atomic.Int64 // nanoseconds by which the clock has been set forward
 	log    *journal
@@ -100,8 +105,16 @@ func each(t *testing.T, fn func(t *testing.T, c caller)) {
 		users := user.New(db, log, password.Hasher{Iterations: 1000, Random: rand.Reader}, access.GrantsIn, clock, rand.Reader)
 		operators := access.New(db, log, user.CountRole, clock, rand.Reader)
 		tokens := token.New(db, log, token.Keys{}, token.Settings{AIPrefix: "ai_", CWUPrefix: "cwu_", Length: 32, Grace: 24 * time.Hour}, clock, rand.Reader)
-		in := &signin.Flow{Users: users, Tenants: tenants, Access: operators}
-		h.tokens, h.system = tokens, in.System("test")
+		sessions := session.New(db, log, session.Settings{Lifetime: 14 * 24 * time.Hour, Idle: 24 * time.Hour}, clock, rand.Reader)
+		in := &signin.Flow{Users: users, Tenants: tenants, Access: operators, DB: db, Sessions: sessions}
+		h.mails = t.TempDir()
+		sender, err := mail.New(mail.Options{URL: tenantry.NewSecret("file:"), From: "no-reply@example.com", Dir: h.mails, Clock: clock, Random: rand.Reader})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Letters = signin.NewLetters(sender, locale.New(), "https://example.com")
+		h.signIn = in
+		h.tokens, h.users, h.system = tokens, users, in.System("test")
 		_, key, err := operators.CreateOperator(t.Context(), in.System("test"), "ana", access.OperatorAdmin)
 		if err != nil {
 			t.Fatal(err)
@@ -114,7 +127,7 @@ func each(t *testing.T, fn func(t *testing.T, c caller)) {
 		watch(t, verifier)
 		door := api.New(api.Deps{
 			Access: operators, Explain: &explain.Flow{DB: db, Tenants: tenants, Users: users, Access: operators},
-			SignIn: signsIn(in), Tenants: tenants, Users: users,
+			Bearer: signsIn(in), SignIn: in, Tenants: tenants, Users: users,
 			Onboard: &onboard.Flow{DB: db, Tenants: tenants, Users: users, Tokens: tokens},
 			Tokens:  tokens, Verify: verifier, Holder: in.Holder(), Proxies: web.Proxies{netip.MustParsePrefix("127.0.0.0/8")},
 			Idempotency: idempotency.New(db, clock, rand.Reader), Cursors: web.Sealer{Key: bytes.Repeat([]byte{7}, 32)}, Catalog: catalog, Log: main,
@@ -122,7 +135,7 @@ func each(t *testing.T, fn func(t *testing.T, c caller)) {
 		problems := api.NewProblems(catalog)
 		front := web.Front{Log: main, Clock: clock, Random: rand.Reader, Problems: problems}
 		mux := http.NewServeMux()
-		mux.Handle("/", front.Wrap(door))
+		mux.Handle("/", front.Wrap(web.SameOrigin(problems, door)))
 		entrance := api.NewVerifier(door, web.NewSwift(main, clock, rand.Reader, problems), mux, func(string, string) func(int, time.Duration) { return func(int, time.Duration) {} })
 		server := httptest.NewServer(entrance)
 		t.Cleanup(server.Close)

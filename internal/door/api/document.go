@@ -36,6 +36,8 @@ func (a *API) config() huma.Config {
 				{Name: "verification", Description: "docs.tag.verification"},
 				{Name: "models", Description: "docs.tag.models"},
 				{Name: "access", Description: "docs.tag.access"},
+				{Name: "sessions", Description: "docs.tag.sessions"},
+				{Name: "invitations", Description: "docs.tag.invitations"},
 			},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),

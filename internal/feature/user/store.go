@@ -506,3 +506,15 @@ func fillMissing(ctx context.Context, tx *sqldb.Tx, random io.Reader, watch func
 		ON CONFLICT DO NOTHING`)
 	return int64(len(missing)), err
 }
+
+func selectPassword(ctx context.Context, tx *sqldb.Tx, key tenantry.UserKey) (encoded string, active bool, err error) {
+	err = tx.Get(ctx, `SELECT password, is_active FROM auth_user WHERE id = CAST(? AS bigint)`, []any{key}, &encoded, &active)
+	return encoded, active, err
+}
+
+// selectAddressed stops at a few: an address that many accounts share is nobody's
+// own.
+func selectAddressed(ctx context.Context, tx *sqldb.Tx, nameOrEmail string) ([]Person, error) {
+	return sqldb.All(ctx, tx, scanPerson, selectPeople+` WHERE u.is_active AND u.email <> '' AND (u.username = ? OR lower(u.email) = ?)
+		ORDER BY u.id LIMIT 5`, nameOrEmail, strings.ToLower(nameOrEmail))
+}

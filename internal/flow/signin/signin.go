@@ -8,7 +8,9 @@ import (
 	"context"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/feature/access"
+	"github.com/tenantry/tenantry/internal/feature/session"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/user"
 )
@@ -18,6 +20,10 @@ type Flow struct {
 	Users   *user.Service
 	Tenants *tenant.Service
 	Access  *access.Service
+
+	DB       *sqldb.DB
+	Sessions *session.Service
+	Letters  *Letters
 }
 
 // The kinds of actor, as the audit records them.
@@ -28,6 +34,8 @@ const (
 	kindKey      = "key"
 	kindSystem   = "system"
 	kindHolder   = "holder"
+
+	kindInvitation = "invitation"
 )
 
 // Bearer makes the scope of whoever brings a credential: an operator's key or a
@@ -36,6 +44,9 @@ const (
 func (f *Flow) Bearer(ctx context.Context, credential tenantry.Secret) (tenantry.Scope, error) {
 	if access.IsTenantKey(credential) {
 		return f.tenantKey(ctx, credential)
+	}
+	if IsSession(credential) {
+		return f.Session(ctx, credential)
 	}
 	return f.OperatorKey(ctx, credential)
 }
@@ -108,6 +119,11 @@ func (f *Flow) Person(ctx context.Context, username string, password tenantry.Se
 	if err != nil {
 		return tenantry.Scope{}, err
 	}
+	return f.enter(ctx, self, p, to)
+}
+
+// enter makes the scope of somebody who has proven who they are.
+func (f *Flow) enter(ctx context.Context, self tenantry.Scope, p user.Person, to tenantry.TenantKey) (tenantry.Scope, error) {
 	m, err := f.membership(ctx, self, p, to)
 	if err != nil {
 		return tenantry.Scope{}, err
