@@ -29,6 +29,9 @@ const (
 	APIKeysWrite  Permission = "apikeys.write"
 	SettingsRead  Permission = "settings.read"
 	SettingsWrite Permission = "settings.write"
+
+	ConfigurationRead  Permission = "configuration.read"
+	ConfigurationWrite Permission = "configuration.write"
 )
 
 // Permissions lists the catalogue in the order in which it is shown.
@@ -37,5 +40,6 @@ func Permissions() []Permission {
 		CanCreateAgents, CanManageDocuments,
 		TenantsRead, TenantsWrite, TenantsDelete, UsersRead, UsersWrite, TokensRead, TokensWrite, AuditRead, OperatorsWrite, KeysWrite,
 		RolesRead, RolesWrite, GrantsWrite, APIKeysRead, APIKeysWrite, SettingsRead, SettingsWrite,
+		ConfigurationRead, ConfigurationWrite,
 	}
 }

@@ -66,10 +66,12 @@ type App struct {
 
 	Audit   *audit.Log
 	Tenants *tenant.Service
-	Users   *people.Service
-	Access  *access.Service
-	Tokens  *token.Service
-	Keyring *keyring.Service
+	// What tenants configure, type by type.
+	Configurations *tenant.Configurations
+	Users          *people.Service
+	Access         *access.Service
+	Tokens         *token.Service
+	Keyring        *keyring.Service
 	// What the processes on the database share.
 	Instance *instance.Service
 	Rollouts *rollout.Service
@@ -125,6 +127,7 @@ func (p Program) wire(db *sqldb.DB) *App {
 		MaxStorageMB: int64(s.Tenants.MaxStorageMBPerTenant),
 		DeleteGrace:  s.Tenants.DeleteGrace,
 	}, p.Clock, p.Random)
+	a.Configurations = tenant.NewConfigurations(db, a.Audit, p.Clock)
 	a.Access = access.New(db, a.Audit, people.CountRole, p.Clock, p.Random)
 	a.Users = people.New(db, a.Audit, password.Hasher{Iterations: s.Passwords.Iterations, Random: p.Random}, access.GrantsIn, p.Clock, p.Random)
 	a.Keyring = keyring.New(db, a.Audit, p.keyset(), p.Clock)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/base/config"
 	"github.com/tenantry/tenantry/internal/base/lifecycle"
 	"github.com/tenantry/tenantry/internal/base/locale"
 	"github.com/tenantry/tenantry/internal/base/logs"
@@ -23,6 +24,7 @@ import (
 	"github.com/tenantry/tenantry/internal/door/dashboard"
 	"github.com/tenantry/tenantry/internal/door/ops"
 	"github.com/tenantry/tenantry/internal/feature/access"
+	"github.com/tenantry/tenantry/internal/feature/audit"
 	"github.com/tenantry/tenantry/internal/feature/idempotency"
 	"github.com/tenantry/tenantry/internal/feature/token"
 	"github.com/tenantry/tenantry/internal/flow/verify"
@@ -33,6 +35,7 @@ type ServeOptions struct {
 	NoMigrate bool // refuse a schema that is not current, instead of migrating
 	Demo      bool // fill an empty database, and make a first operator
 	Catalog   *locale.Catalog
+	Settings  []config.Entry // as operators are shown them
 }
 
 // Serving is what whoever started the server is told once it is ready.
@@ -161,6 +164,13 @@ func (a *App) doors(ctx context.Context, o ServeOptions, log *logs.Logs, public,
 	management := api.New(api.Deps{
 		Bearer: a.SignIn.Bearer, SignIn: a.SignIn, Access: a.Access, Explain: a.Explain, Tenants: a.Tenants, Users: a.Users, Onboard: a.Onboard,
 		Tokens: a.Tokens, Verify: verifier, Holder: a.SignIn.Holder(), Proxies: networksOf(a.Settings.Proxies),
+		Configurations: a.Configurations,
+		Audit: func(ctx context.Context, s tenantry.Scope, q audit.Query) (tenantry.List[audit.Event], error) {
+			return a.Audit.Search(ctx, a.DB, s, q)
+		},
+		Settings: func(s tenantry.Scope) ([]config.Entry, error) {
+			return o.Settings, s.RequirePlatform(tenantry.OperatorsWrite)
+		},
 		Idempotency: idempotency.New(a.DB, a.Clock, a.Random),
 		Cursors:     web.Sealer{Key: cursorKey}, Catalog: o.Catalog, Log: log.Main(),
 	})

@@ -45,6 +45,8 @@ func wallTables() []wall.Table {
 		{Name: "tenantry_invitation", Own: ofTenant, Grants: all},
 		{Name: "tenantry_session"}, {Name: "tenantry_session_secret"}, {Name: "tenantry_attempt"},
 		{Name: "tenantry_link"},
+		{Name: "tenantry_configuration_version", Own: ofTenant, Grants: appended},
+		{Name: "tenantry_configuration_schema", Grants: read},
 		{Name: "tenantry_rollout_item", Own: ofTenant},
 		{Name: "tenantry_rollout_attempt", Own: ofTenant},
 		{Name: "tenantry_rollout_change", Own: ofTenant},

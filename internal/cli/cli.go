@@ -103,7 +103,7 @@ func (p *program) root() *cobra.Command {
 		p.serveCommand(), p.adoptCommand(),
 		p.migrateCommand(), p.makeMigrationsCommand(), p.showMigrationsCommand(), p.sqlMigrateCommand(), p.squashMigrationsCommand(), p.lintMigrationsCommand(), p.dataMigrationCommand(),
 		p.tenantCommand(), p.userCommand(), p.tokenCommand(), p.keysCommand(), p.operatorCommand(), p.wallsCommand(), p.accessCommand(), p.keyCommand(),
-		p.configCommand(), p.versionCommand(), p.manageCommand(),
+		p.configurationCommand(), p.configCommand(), p.versionCommand(), p.manageCommand(),
 	)
 	return root
 }

@@ -47,6 +47,10 @@ func (p *program) serve(ctx context.Context, o app.ServeOptions) error {
 		p.Note("serve.isolation_off")
 	}
 	o.Catalog = p.catalog
+	var s app.Settings
+	if o.Settings, err = config.Describe(&s, p.sources()); err != nil {
+		return err
+	}
 	return prog.Serve(ctx, o, p.welcome)
 }
 

@@ -13,9 +13,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/base/config"
 	"github.com/tenantry/tenantry/internal/base/locale"
 	"github.com/tenantry/tenantry/internal/base/web"
 	"github.com/tenantry/tenantry/internal/feature/access"
+	"github.com/tenantry/tenantry/internal/feature/audit"
 	"github.com/tenantry/tenantry/internal/feature/idempotency"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
 	"github.com/tenantry/tenantry/internal/feature/token"
@@ -29,21 +31,26 @@ import (
 // Deps is what the API stands on.
 type Deps struct {
 	// Bearer turns a bearer credential into a scope; flow/signin does.
-	Bearer      func(ctx context.Context, credential tenantry.Secret) (tenantry.Scope, error)
-	SignIn      *signin.Flow
-	Tenants     *tenant.Service
-	Users       *user.Service
-	Onboard     *onboard.Flow
-	Tokens      *token.Service
-	Verify      *verify.Flow
-	Holder      tenantry.Scope // of whoever proves nothing but that they hold a token
-	Proxies     web.Proxies    // whose word about where a request comes from is believed
-	Access      *access.Service
-	Explain     *explain.Flow
-	Idempotency *idempotency.Service
-	Cursors     web.Sealer
-	Catalog     *locale.Catalog
-	Log         *slog.Logger
+	Bearer  func(ctx context.Context, credential tenantry.Secret) (tenantry.Scope, error)
+	SignIn  *signin.Flow
+	Tenants *tenant.Service
+	Users   *user.Service
+	Onboard *onboard.Flow
+	Tokens  *token.Service
+	Verify  *verify.Flow
+	Access  *access.Service
+	Explain *explain.Flow
+	// Audit reads the record, and Settings what the program goes by.
+	Audit    func(ctx context.Context, s tenantry.Scope, q audit.Query) (tenantry.List[audit.Event], error)
+	Settings func(s tenantry.Scope) ([]config.Entry, error)
+	// What tenants configure, type by type.
+	Configurations *tenant.Configurations
+	Holder         tenantry.Scope // of whoever proves nothing but that they hold a token
+	Proxies        web.Proxies    // whose word about where a request comes from is believed
+	Idempotency    *idempotency.Service
+	Cursors        web.Sealer
+	Catalog        *locale.Catalog
+	Log            *slog.Logger
 }
 
 // API answers everything under /v1.
@@ -67,7 +74,11 @@ func New(d Deps) *API {
 
 	a.tenants()
 	a.users()
+	a.members()
 	a.tokens()
+	a.configurations()
+	a.events()
+	a.settings()
 	a.models()
 	a.whoami()
 	a.access()

@@ -24,6 +24,7 @@ import (
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/app/apptest"
+	"github.com/tenantry/tenantry/internal/base/config"
 	"github.com/tenantry/tenantry/internal/base/locale"
 	"github.com/tenantry/tenantry/internal/base/mail"
 	"github.com/tenantry/tenantry/internal/base/migrate"
@@ -130,7 +131,14 @@ func each(t *testing.T, fn func(t *testing.T, c caller)) {
 			Bearer: signsIn(in), SignIn: in, Tenants: tenants, Users: users,
 			Onboard: &onboard.Flow{DB: db, Tenants: tenants, Users: users, Tokens: tokens},
 			Tokens:  tokens, Verify: verifier, Holder: in.Holder(), Proxies: web.Proxies{netip.MustParsePrefix("127.0.0.0/8")},
-			Idempotency: idempotency.New(db, clock, rand.Reader), Cursors: web.Sealer{Key: bytes.Repeat([]byte{7}, 32)}, Catalog: catalog, Log: main,
+			Audit: func(ctx context.Context, s tenantry.Scope, q audit.Query) (tenantry.List[audit.Event], error) {
+				return log.Search(ctx, db, s, q)
+			},
+			Settings: func(s tenantry.Scope) ([]config.Entry, error) {
+				return []config.Entry{{Key: "database.url", Value: "(hidden)"}}, s.RequirePlatform(tenantry.OperatorsWrite)
+			},
+			Configurations: tenant.NewConfigurations(db, log, clock),
+			Idempotency:    idempotency.New(db, clock, rand.Reader), Cursors: web.Sealer{Key: bytes.Repeat([]byte{7}, 32)}, Catalog: catalog, Log: main,
 		})
 		problems := api.NewProblems(catalog)
 		front := web.Front{Log: main, Clock: clock, Random: rand.Reader, Problems: problems}

@@ -57,8 +57,18 @@ func userOf(p user.Person, tenants map[tenantry.TenantKey]tenantry.TenantID) Use
 
 // users adds the operations on people.
 func (a *API) users() {
-	operation(a, huma.Operation{Method: http.MethodGet, Path: "/v1/users", OperationID: "listUsers", Tags: []string{"users"}, Errors: []int{404, 422}}, a.listUsers)
+	operation(a, huma.Operation{Method: http.MethodGet, Path: "/v1/users", OperationID: "listUsers", Tags: tagUsers, Errors: []int{404, 422}}, a.listUsers)
+	operationWithBody(a, huma.Operation{Method: http.MethodPost, Path: "/v1/users", OperationID: "createUser", Tags: tagUsers, DefaultStatus: http.StatusCreated, Errors: []int{404, 409, 413, 415, 422}}, a.createUser)
+	operation(a, huma.Operation{Method: http.MethodGet, Path: "/v1/users/{id}", OperationID: "getUser", Tags: tagUsers, Errors: []int{404}}, a.getUser)
+	operationWithBody(a, huma.Operation{Method: http.MethodPatch, Path: "/v1/users/{id}", OperationID: "updateUser", Tags: tagUsers, Errors: []int{404, 412, 413, 415, 422}}, a.updateUser)
+	operation(a, huma.Operation{Method: http.MethodDelete, Path: "/v1/users/{id}", OperationID: "deleteUser", Tags: tagUsers, DefaultStatus: http.StatusNoContent, Errors: []int{404, 409}}, a.deleteUser)
+	operation(a, huma.Operation{Method: http.MethodPost, Path: "/v1/users/{id}:activate", OperationID: "activateUser", Tags: tagUsers, Errors: errorsOfVerb}, a.activateUser)
+	operation(a, huma.Operation{Method: http.MethodPost, Path: "/v1/users/{id}:deactivate", OperationID: "deactivateUser", Tags: tagUsers, Errors: errorsOfVerb}, a.deactivateUser)
+	operationWithBody(a, huma.Operation{Method: http.MethodPut, Path: "/v1/users/{id}/password", OperationID: "setUserPassword", Tags: tagUsers, DefaultStatus: http.StatusNoContent, Errors: []int{404, 413, 415, 422}}, a.setUserPassword)
+	operationWithBody(a, huma.Operation{Method: http.MethodPatch, Path: "/v1/users/{id}/profile", OperationID: "updateUserProfile", Tags: tagUsers, Errors: []int{404, 409, 412, 413, 415, 422}}, a.updateUserProfile)
 }
+
+var tagUsers = []string{"users"}
 
 type usersInput struct {
 	PageInput

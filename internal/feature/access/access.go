@@ -38,7 +38,9 @@ func Grants(role string) (permissions []tenantry.Permission, known bool) {
 		return ofTenant(), true
 	case Admin:
 		return ofTenant(tenantry.TenantsDelete), true
-	case Member, Billing:
+	case Member:
+		return []tenantry.Permission{tenantry.TenantsRead, tenantry.ConfigurationRead}, true
+	case Billing:
 		return []tenantry.Permission{tenantry.TenantsRead}, true
 	case Viewer:
 		return looks(), true
@@ -52,7 +54,7 @@ func Grants(role string) (permissions []tenantry.Permission, known bool) {
 
 // looks is what somebody who changes nothing may see of a tenant.
 func looks() []tenantry.Permission {
-	return []tenantry.Permission{tenantry.TenantsRead, tenantry.UsersRead, tenantry.RolesRead, tenantry.APIKeysRead, tenantry.SettingsRead}
+	return []tenantry.Permission{tenantry.TenantsRead, tenantry.UsersRead, tenantry.RolesRead, tenantry.APIKeysRead, tenantry.SettingsRead, tenantry.ConfigurationRead}
 }
 
 // ofPlatform are the permissions that are not a tenant's to give.

@@ -31,7 +31,7 @@ func TestR048_R049_EffectivePermissions(t *testing.T) {
 	t.Parallel()
 	admins, _ := access.Grants(access.Admin)
 	owners, _ := access.Grants(access.Owner)
-	member := []tenantry.Permission{tenantry.TenantsRead}
+	member := []tenantry.Permission{tenantry.TenantsRead, tenantry.ConfigurationRead}
 	for name, c := range map[string]struct {
 		role  string
 		admin bool
@@ -41,7 +41,7 @@ func TestR048_R049_EffectivePermissions(t *testing.T) {
 		"a member":                          {access.Member, false, `{}`, member},
 		"is_tenant_admin is role admin":     {access.Member, true, `{}`, admins},
 		"an owner stays one":                {access.Owner, true, `{}`, owners},
-		"the seed's two keys":               {access.Member, false, `{"can_create_agents": true, "can_manage_documents": true}`, []tenantry.Permission{tenantry.CanCreateAgents, tenantry.CanManageDocuments, tenantry.TenantsRead}},
+		"the seed's two keys":               {access.Member, false, `{"can_create_agents": true, "can_manage_documents": true}`, []tenantry.Permission{tenantry.CanCreateAgents, tenantry.CanManageDocuments, tenantry.TenantsRead, tenantry.ConfigurationRead}},
 		"a false value":                     {access.Member, false, `{"can_create_agents": false}`, member},
 		"values that are not true":          {access.Member, false, `{"can_create_agents": "true", "can_manage_documents": 1, "audit.read": [true]}`, member},
 		"unknown keys":                      {access.Member, false, `{"can_fly": true, "CAN_CREATE_AGENTS": true}`, member},

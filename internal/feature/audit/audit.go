@@ -7,7 +7,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
@@ -61,11 +63,36 @@ func (l *Log) RecordAll(ctx context.Context, tx *sqldb.Tx, s tenantry.Scope, eve
 // List reads a tenant's record, or the platform's for zero, newest first. The
 // cursor is the id of the last event seen.
 func (l *Log) List(ctx context.Context, db *sqldb.DB, s tenantry.Scope, tenant tenantry.TenantKey, p tenantry.Page) (list tenantry.List[Event], err error) {
-	if err := s.RequireIn(tenant, tenantry.AuditRead); err != nil {
+	return l.Search(ctx, db, s, Query{Tenant: tenant, Page: p})
+}
+
+// Query says which events to list. What is "" does not matter.
+type Query struct {
+	Tenant tenantry.TenantKey // zero for the platform's own
+	Action string             // "tenant.suspended", or "tenant." for all that begin so
+	Actor  string             // the id or the name of whoever acted
+	Page   tenantry.Page
+}
+
+// queryLength bounds what is searched for, as the columns do.
+const queryLength = 255
+
+// Search is List for the events that a query asks for.
+func (l *Log) Search(ctx context.Context, db *sqldb.DB, s tenantry.Scope, q Query) (list tenantry.List[Event], err error) {
+	p := q.Page
+	if err := s.RequireIn(q.Tenant, tenantry.AuditRead); err != nil {
 		return list, err
 	}
+	for field, text := range map[string]string{"action": q.Action, "actor": q.Actor} {
+		switch {
+		case len(text) > queryLength:
+			return list, tenantry.NewError(tenantry.Invalid, "audit.bad_query").WithFields(tenantry.NewFieldError(field, "field.too_long", "max", queryLength))
+		case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+			return list, tenantry.NewError(tenantry.Invalid, "audit.bad_query").WithFields(tenantry.NewFieldError(field, "field.not_text"))
+		}
+	}
 	err = db.As(s).Read(ctx, func(tx *sqldb.Tx) (err error) {
-		list.Items, err = selectPage(ctx, tx, tenant, p)
+		list.Items, err = selectPage(ctx, tx, q)
 		return err
 	})
 	if len(list.Items) > p.Clamp() {

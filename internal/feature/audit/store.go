@@ -2,8 +2,9 @@ package audit
 
 import (
 	"context"
+	"strings"
+	"unicode/utf8"
 
-	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 )
 
@@ -28,8 +29,18 @@ func insert(ctx context.Context, tx *sqldb.Tx, rows []row) error {
 
 // selectPage reads one event more than the page holds, to tell whether another
 // page follows.
-func selectPage(ctx context.Context, tx *sqldb.Tx, tenant tenantry.TenantKey, p tenantry.Page) ([]Event, error) {
-	where, args := `tenant_id = ?`, []any{tenant}
+func selectPage(ctx context.Context, tx *sqldb.Tx, q Query) ([]Event, error) {
+	p := q.Page
+	where, args := `tenant_id = ?`, []any{q.Tenant}
+	switch {
+	case strings.HasSuffix(q.Action, "."):
+		where, args = where+` AND substr(action, 1, ?) = ?`, append(args, utf8.RuneCountInString(q.Action), q.Action)
+	case q.Action != "":
+		where, args = where+` AND action = ?`, append(args, q.Action)
+	}
+	if q.Actor != "" {
+		where, args = where+` AND (actor_id = ? OR actor_name = ?)`, append(args, q.Actor, q.Actor)
+	}
 	if p.Cursor != "" {
 		where, args = where+` AND event_id < ?`, append(args, p.Cursor)
 	}

@@ -51,6 +51,8 @@ func (s *Service) OwnFindings(ctx context.Context, tx *sqldb.Tx, only []tenantry
 			Text: `SELECT s.tenant_id, s.tenant_id FROM tenantry_tenant s WHERE ` + leftover + ` AND {s.tenant_id} ORDER BY s.tenant_id`},
 		configurations("tenant.orphan_configuration", tenantry.Critical, orphanConfiguration), // it stops later migrations of Django's
 		configurations("tenant.config_data_malformed", tenantry.Critical, tx.NotJSON("c.config_data")),
+		configurations("tenant.several_configurations", tenantry.Notice, `EXISTS (SELECT 1 FROM tenants_tenantconfigurationmodel n
+			WHERE n.tenant_id = c.tenant_id AND n.config_type = c.config_type AND n.id > c.id)`),
 		// Django's word counts; what is stored is only late.
 		tenants("tenant.status_differs", tenantry.Notice, `EXISTS (SELECT 1 FROM tenantry_tenant s WHERE s.tenant_id = t.id AND `+statusDiffers+`)`),
 		tenants("tenant.active_in_django", tenantry.Warning,

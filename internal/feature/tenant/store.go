@@ -241,6 +241,7 @@ func deleteTenant(ctx context.Context, tx *sqldb.Tx, key tenantry.TenantKey) err
 	for _, statement := range []string{
 		`DELETE FROM tenantry_tenant WHERE tenant_id = ?`,
 		`DELETE FROM tenants_tenantconfigurationmodel WHERE tenant_id = ?`,
+		`DELETE FROM tenantry_configuration_version WHERE tenant_id = ?`,
 		`DELETE FROM tenants_tenantmodel WHERE id = ?`,
 	} {
 		if _, err := tx.Exec(ctx, statement, key); err != nil {
@@ -254,6 +255,16 @@ func selectModels(ctx context.Context, tx *sqldb.Tx) ([]Model, error) {
 	return sqldb.All(ctx, tx, func(r *sqldb.Rows) (m Model, err error) {
 		return m, r.Scan(&m.Name, &m.Label, &m.Provider, &m.Enabled)
 	}, `SELECT name, label, provider, enabled FROM tenantry_model ORDER BY position, name`)
+}
+
+func addModel(ctx context.Context, tx *sqldb.Tx, m Model) error {
+	_, err := tx.Exec(ctx, `INSERT INTO tenantry_model (name, label, provider, enabled, position)
+		SELECT ?, ?, ?, ?, COALESCE(max(position), 0) + 1 FROM tenantry_model`, m.Name, m.Label, m.Provider, m.Enabled)
+	return err
+}
+
+func replaceModel(ctx context.Context, tx *sqldb.Tx, m Model) (int64, error) {
+	return tx.Exec(ctx, `UPDATE tenantry_model SET label = ?, provider = ?, enabled = ? WHERE name = ?`, m.Label, m.Provider, m.Enabled, m.Name)
 }
 
 // fillMissing gives the tenants that Django made their rows beside Django's. The

@@ -1,7 +1,8 @@
 // Package tenant is the room of tenants: what one is, who may change it, and the
 // course of its life from request to removal. It owns Django's tables
 // tenants_tenantmodel and tenants_tenantconfigurationmodel and, beside them,
-// tenantry_tenant and the model catalogue tenantry_model. The tokens that stand
+// tenantry_tenant, the model catalogue tenantry_model, and the versions and schemas
+// of configurations. The tokens that stand
 // in Django's row belong to room token, the people to room user.
 package tenant
 

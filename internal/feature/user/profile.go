@@ -16,19 +16,8 @@ func newProfile(tenant tenantry.TenantKey) Profile {
 
 // SaveProfile makes or changes the profile of a person whose home is a tenant.
 // Somebody at home elsewhere is a Conflict, see Move.
-func (s *Service) SaveProfile(ctx context.Context, scope tenantry.Scope, tenant tenantry.TenantKey, ref Ref, c ProfileChange) (p Person, err error) {
-	if err := scope.RequireIn(tenant, tenantry.UsersWrite); err != nil {
-		return Person{}, err
-	}
-	seen, err := s.Get(ctx, scope, ref)
-	if err != nil {
-		return Person{}, err
-	}
-	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
-		p, err = s.SaveProfileIn(ctx, tx, scope, tenant, seen.Key, c)
-		return err
-	})
-	return p, err
+func (s *Service) SaveProfile(ctx context.Context, scope tenantry.Scope, tenant tenantry.TenantKey, ref Ref, c ProfileChange) (Person, error) {
+	return s.SaveProfileIf(ctx, scope, tenant, ref, c, "")
 }
 
 // SaveProfileIn is SaveProfile within a transaction of the caller's.

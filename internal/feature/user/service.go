@@ -236,6 +236,9 @@ func (s *Service) alter(ctx context.Context, scope tenantry.Scope, ref Ref, do f
 		if err := requireAccount(scope, old); err != nil {
 			return err
 		}
+		if err := s.holdsAsMuch(ctx, tx, scope, old); err != nil {
+			return err
+		}
 		if err := do(tx, old); err != nil {
 			return err
 		}
@@ -267,6 +270,29 @@ func requireAccount(scope tenantry.Scope, p Person) error {
 		return tenantry.NewError(tenantry.Forbidden, "user.not_at_home", "username", p.Username)
 	}
 	return scope.Require(tenantry.UsersWrite)
+}
+
+// holdsAsMuch: who can give somebody a password, or an e-mail address to ask for
+// one at, can sign in as them. So an account is changed only by whoever may do all
+// that it may.
+func (s *Service) holdsAsMuch(ctx context.Context, tx *sqldb.Tx, scope tenantry.Scope, p Person) error {
+	if scope.Tenant() == 0 || p.Profile == nil {
+		return nil
+	}
+	m, _, err := selectMembership(ctx, tx, scope.Tenant(), p.Key)
+	if err != nil {
+		return err
+	}
+	grants, _, err := s.roles(ctx, tx, scope.Tenant(), m.Role)
+	if err != nil {
+		return err
+	}
+	for _, held := range slices.Concat(grants, granted(p.Profile.Permissions)) {
+		if !scope.May(held) {
+			return tenantry.NewError(tenantry.Forbidden, "user.holds_more", "username", p.Username, "permission", string(held))
+		}
+	}
+	return nil
 }
 
 // encode makes what is stored of a password, once it has been judged.

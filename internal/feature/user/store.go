@@ -214,6 +214,12 @@ func updatePassword(ctx context.Context, tx *sqldb.Tx, key tenantry.UserKey, enc
 	return err
 }
 
+func updateAccount(ctx context.Context, tx *sqldb.Tx, key tenantry.UserKey, c AccountChange) error {
+	_, err := tx.Exec(ctx, `UPDATE auth_user SET email = COALESCE(?, email), first_name = COALESCE(?, first_name), last_name = COALESCE(?, last_name) WHERE id = ?`,
+		c.Email, c.FirstName, c.LastName, key)
+	return err
+}
+
 func updateActive(ctx context.Context, tx *sqldb.Tx, key tenantry.UserKey, active bool) error {
 	_, err := tx.Exec(ctx, `UPDATE auth_user SET is_active = ? WHERE id = ?`, active, key)
 	return err

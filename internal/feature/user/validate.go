@@ -46,6 +46,14 @@ type Draft struct {
 	encoded string // the password's hash, once Prepare has made it
 }
 
+// AccountChange is what to write of an account; nil leaves a field alone. The user
+// name stays: it is what people, and Django, know somebody by.
+type AccountChange struct {
+	Email     *string
+	FirstName *string
+	LastName  *string
+}
+
 // ProfileChange is what to write of a profile; nil leaves a field alone, or
 // takes Django's default for a new one.
 type ProfileChange struct {
@@ -64,10 +72,16 @@ func (d Draft) normal() Draft {
 	if name, ok := normalUsername(d.Username); ok {
 		d.Username = name
 	}
-	if i := strings.LastIndexByte(d.Email, '@'); i >= 0 {
-		d.Email = d.Email[:i] + strings.ToLower(d.Email[i:])
-	}
+	d.Email = normalEmail(d.Email)
 	return d
+}
+
+// normalEmail is Django's normalize_email: the host of an address has no case.
+func normalEmail(text string) string {
+	if i := strings.LastIndexByte(text, '@'); i >= 0 {
+		return text[:i] + strings.ToLower(text[i:])
+	}
+	return text
 }
 
 // normalUsername is Django's normalize_username; ok is false for what no engine
@@ -91,21 +105,32 @@ func (d Draft) validate() error {
 	case !ok || strings.IndexFunc(name, notInUsername) >= 0:
 		wrong.add("username", "user.bad_username")
 	}
-	switch {
-	case utf8.RuneCountInString(d.Email) > emailLength:
-		wrong.add("email", "field.too_long", "max", emailLength)
-	case d.Email != "" && !isAddress(d.Email):
-		wrong.add("email", "user.bad_email")
-	}
-	for _, f := range []struct{ name, value string }{{"first_name", d.FirstName}, {"last_name", d.LastName}} {
+	wrong.addAccount(AccountChange{Email: &d.Email, FirstName: &d.FirstName, LastName: &d.LastName})
+	return wrong.err()
+}
+
+// addAccount looks at what is written of an account besides its user name.
+func (p *problems) addAccount(c AccountChange) {
+	if c.Email != nil {
 		switch {
-		case utf8.RuneCountInString(f.value) > nameLength:
-			wrong.add(f.name, "field.too_long", "max", nameLength)
-		case !printable(f.value, false):
-			wrong.add(f.name, "field.not_text")
+		case utf8.RuneCountInString(*c.Email) > emailLength:
+			p.add("email", "field.too_long", "max", emailLength)
+		case *c.Email != "" && !isAddress(*c.Email):
+			p.add("email", "user.bad_email")
 		}
 	}
-	return wrong.err()
+	for _, f := range []struct {
+		name  string
+		value *string
+	}{{"first_name", c.FirstName}, {"last_name", c.LastName}} {
+		switch {
+		case f.value == nil:
+		case utf8.RuneCountInString(*f.value) > nameLength:
+			p.add(f.name, "field.too_long", "max", nameLength)
+		case !printable(*f.value, false):
+			p.add(f.name, "field.not_text")
+		}
+	}
 }
 
 // searchLength is that of the longest thing that is searched. SQLite refuses

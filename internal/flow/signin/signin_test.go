@@ -146,7 +146,7 @@ func TestPersonsScopeIsOfTheTenantTheySignInTo(t *testing.T) {
 			{"boss", 0, acme.Key, permissions(access.Admin)},
 			{"boss", acme.Key, acme.Key, permissions(access.Admin)},
 			{"boss", other.Key, other.Key, permissions(access.Viewer)}, // is_tenant_admin is of the home only
-			{"ana", 0, acme.Key, []tenantry.Permission{tenantry.TenantsRead, tenantry.AuditRead}},
+			{"ana", 0, acme.Key, []tenantry.Permission{tenantry.TenantsRead, tenantry.AuditRead, tenantry.ConfigurationRead}},
 		} {
 			s, err := h.Person(ctx, c.name, secret, c.to)
 			fine(t, err)
