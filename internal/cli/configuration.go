@@ -88,11 +88,6 @@ func (p *program) configurationHistoryCommand() *cobra.Command {
 	return c
 }
 
-func (p *program) pageFlags(c *cobra.Command, page *tenantry.Page) {
-	c.Flags().IntVar(&page.Limit, "limit", tenantry.DefaultPageLimit, p.Text.Text("cli.flag.limit"))
-	c.Flags().StringVar(&page.Cursor, "cursor", "", p.Text.Text("cli.flag.cursor"))
-}
-
 func (p *program) configurationTable(list tenantry.List[tenant.Configuration]) error {
 	if p.JSON {
 		items := make([]configurationDocument, len(list.Items))

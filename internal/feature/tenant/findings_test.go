@@ -59,7 +59,7 @@ func TestNamesThatTwoTenantsHaveAreAFinding(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, h apptest.House) {
 		create(t, h, "one")
 		h.Exec(t, `CREATE TABLE copied AS SELECT * FROM tenants_tenantmodel`)
-		for _, table := range []string{"tenantry_token_version", "tenantry_token", "tenantry_token_policy", "tenantry_grant", "tenantry_key", "tenantry_role", "tenantry_membership", "tenantry_tenant", "tenants_userprofile", "tenants_tenantconfigurationmodel", "tenants_tenantmodel"} {
+		for _, table := range []string{"tenantry_token_version", "tenantry_token", "tenantry_token_policy", "tenantry_grant", "tenantry_key", "tenantry_role", "tenantry_invitation", "tenantry_membership", "tenantry_tenant", "tenants_userprofile", "tenants_tenantconfigurationmodel", "tenants_tenantmodel"} {
 			h.Exec(t, `DROP TABLE `+table+map[sqldb.Engine]string{sqldb.Postgres: ` CASCADE`}[h.DB.Engine()]) // with the policies that look there
 		}
 		h.Exec(t, `ALTER TABLE copied RENAME TO tenants_tenantmodel`)
