@@ -137,7 +137,7 @@ func TestDjangoHistoryWithAGap(t *testing.T) {
 			djangoWrites(t, d, `DELETE FROM django_migrations WHERE app = 'tenants' AND name = '0003_userprofile'`)
 			before := contents(t, d)
 			for _, command := range [][]string{toList, toMigrate, toAdopt, toServe, {"adopt"}, {"migrate", "--plan"}, {"migrate", "--check"}} {
-				runOn(t, d, command...).complains(t, 1, `tenants\.0004_alter_tenantmodel_model is applied before its dependency tenants\.0003_userprofile`)
+				run(t, asOwner(d), command...).complains(t, 1, `tenants\.0004_alter_tenantmodel_model is applied before its dependency tenants\.0003_userprofile`)
 			}
 			if diff := cmp.Diff(before, contents(t, d)); diff != "" {
 				t.Errorf("refused, yet (-before +after):\n%s", diff)

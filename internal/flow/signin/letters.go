@@ -53,8 +53,8 @@ func (l *Letters) post(send func(ctx context.Context) error) error {
 
 // send writes a letter in a language: CODE.text, the link, CODE.otherwise. Secrets
 // stand behind a #, which no browser tells to a server.
-func (l *Letters) send(ctx context.Context, lang, to, code, path string, secret tenantry.Secret, params ...any) error {
+func (l *Letters) send(ctx context.Context, lang, to, letter, path string, secret tenantry.Secret, params ...any) error {
 	p := l.catalog.Printer(lang)
-	text := []string{p.Text(code+".text", params...), l.url + path + "#" + secret.Reveal(), p.Text(code+".otherwise", params...)}
-	return l.mail.Send(ctx, mail.Message{To: to, Subject: p.Text(code+".subject", params...), Text: strings.Join(text, "\n\n") + "\n"})
+	text := []string{p.Text(letter+".text", params...), l.url + path + "#" + secret.Reveal(), p.Text(letter+".otherwise", params...)}
+	return l.mail.Send(ctx, mail.Message{To: to, Subject: p.Text(letter+".subject", params...), Text: strings.Join(text, "\n\n") + "\n"})
 }
