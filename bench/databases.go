@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -136,4 +137,32 @@ func (b *bench) copyOf(ctx context.Context, d database) (database, error) {
 	}
 	defer db.Close()
 	return c, db.CopyTo(ctx, c.url[len("sqlite:"):])
+}
+
+// login is the database as the role that serves, which `migrate` makes.
+func (d database) login() string {
+	if d.engine == sqldb.SQLite {
+		return d.url
+	}
+	return asLogin(d.url)
+}
+
+// ownerURL is "" on SQLite, where there are no roles.
+func (d database) ownerURL() string {
+	if d.engine == sqldb.SQLite {
+		return ""
+	}
+	return d.url
+}
+
+func asLogin(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		panic(err) // a URL of our own
+	}
+	u.User = nil
+	q := u.Query()
+	q.Set("user", "tenantry_bench")
+	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20")
+	return u.String()
 }

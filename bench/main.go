@@ -174,7 +174,7 @@ func (b *bench) rotateTokens(ctx context.Context, engine sqldb.Engine) error {
 
 func (b *bench) tenantry(d database, args ...string) *exec.Cmd {
 	c := exec.Command(b.binary, args...)
-	c.Env = append(clean(os.Environ()), "TENANTRY_DATABASE_URL="+d.url, "TENANTRY_DATA_DIR="+filepath.Join(b.dir, "data"),
+	c.Env = append(clean(os.Environ()), "TENANTRY_DATABASE_URL="+d.login(), "TENANTRY_DATABASE_OWNER_URL="+d.ownerURL(), "TENANTRY_DATA_DIR="+filepath.Join(b.dir, "data"),
 		"TENANTRY_TOKENS_KEYSET_FILE="+filepath.Join(b.dir, "keyset.json"))
 	return c
 }

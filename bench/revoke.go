@@ -60,7 +60,7 @@ func (b *bench) revoke(ctx context.Context, engine sqldb.Engine) error {
 	}
 	defer pooler.stop()
 	return run("through PgBouncer, pool_mode=transaction", func(d database) ([]string, error) {
-		return []string{"TENANTRY_DATABASE_URL=" + pooler.url(d), "TENANTRY_DATABASE_DIRECT_URL=" + d.url, "TENANTRY_DATABASE_OWNER_URL=" + d.url}, nil
+		return []string{"TENANTRY_DATABASE_URL=" + asLogin(pooler.url(d)), "TENANTRY_DATABASE_DIRECT_URL=" + d.login(), "TENANTRY_DATABASE_OWNER_URL=" + d.url}, nil
 	}, nothing)
 }
 

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
@@ -169,6 +171,82 @@ func TestNothingHappensBeforeMainCanFail(t *testing.T) {
 	noticed(t, nothingHappensBeforeMain, 1, "a/a.go", "package a\nfunc init() {}")
 	noticed(t, nothingHappensBeforeMain, 1, "a/a_test.go", "package a\nfunc init() {}")
 	noticed(t, nothingHappensBeforeMain, 0, "a/a.go", "package a\ntype T struct{}\nfunc (T) init() {}\nfunc initialise() {}")
+}
+
+// On whose behalf a transaction works is said with As. Where a room or a flow works
+// as the program itself, which reaches every tenant, is a list that somebody read
+// and agreed to.
+func TestGoldenPlacesThatWorkAsTheProgram(t *testing.T) {
+	t.Parallel()
+	files, err := house()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "program.txt")
+	got := asProgram(files)
+	if *update {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), string(got)); d != "" {
+		t.Errorf("the program works on its own behalf in other places than %s says (go test ./test -run Program -update, and explain the change):\n%s", golden, d)
+	}
+}
+
+// asProgram counts, file by file, the transactions that rooms and flows begin on
+// nobody's behalf.
+func asProgram(files []goFile) []byte {
+	counts := map[string]int{}
+	for _, f := range files {
+		if f.isTest() || !f.within("internal/feature", "internal/flow") {
+			continue
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			method, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			switch method.Sel.Name {
+			case "AsProgram":
+				counts[f.path]++
+			case "Read", "Write", "Rehearse":
+				on := method.X
+				if s, ok := on.(*ast.SelectorExpr); ok {
+					on = s.Sel
+				}
+				if name, ok := on.(*ast.Ident); ok && (name.Name == "db" || name.Name == "DB") {
+					counts[f.path]++
+				}
+			}
+			return true
+		})
+	}
+	var out bytes.Buffer
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&out, "%s %d\n", name, counts[name])
+	}
+	return out.Bytes()
+}
+
+func TestGoldenPlacesThatWorkAsTheProgramCanFail(t *testing.T) {
+	t.Parallel()
+	const text = "package x\nfunc f(s S) { s.db.Read(nil, nil); s.DB.Write(nil, nil); db.Read(nil, nil); tx.AsProgram(nil, nil); s.db.As(c).Read(nil, nil) }"
+	syntax, err := parser.ParseFile(token.NewFileSet(), "internal/feature/x/x.go", text, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(asProgram([]goFile{{path: "internal/feature/x/x.go", syntax: syntax}})); got != "internal/feature/x/x.go 4\n" {
+		t.Errorf("counted %q", got)
+	}
 }
 
 // Where a secret becomes text is a list that somebody read and agreed to: a new

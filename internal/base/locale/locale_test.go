@@ -76,7 +76,7 @@ func TestFieldsAreToldOneByOne(t *testing.T) {
 		tenantry.NewFieldError("id", "id.malformed", "value", "a\nb", "prefix", "tnt_"),
 	)
 	message, hint := locale.New().Printer().Error(err)
-	if message != "The request is not valid: permission: This needs the permission x; id: a b is not an id; it would look like tnt_ and 26 letters and digits" || hint != "" {
+	if message != "The request is not valid: permission: This needs the permission x; id: a b is not an id; it would look like tnt_ and 26 letters and digits" || hint == "" {
 		t.Errorf("%q, %q", message, hint)
 	}
 }

@@ -400,7 +400,8 @@ func (s *Service) filled(ctx context.Context, scope tenantry.Scope, read func(tx
 	if err := s.db.As(scope).Read(ctx, again); err != nil || complete {
 		return err
 	}
-	err := s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
+	// What a Django process added is completed whoever comes upon it.
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := fillMissing(ctx, tx, s.clock(), s.random, func(int64, int64) {})
 		return err
 	})

@@ -325,6 +325,7 @@ func (s *Service) filled(ctx context.Context, scope tenantry.Scope, read func(tx
 	if err := s.db.As(scope).Read(ctx, again); err != nil || complete {
 		return err
 	}
+	// What a Django process added is completed whoever comes upon it.
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := fillMissing(ctx, tx, s.random, func(int64, int64) {})
 		return err
