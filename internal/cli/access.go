@@ -190,26 +190,9 @@ func (p *program) accessGrantsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if p.JSON {
-				items := make([]grantDocument, len(found.Items))
-				for i, g := range found.Items {
-					items[i] = grantDocumentOf(g)
-				}
-				return p.Document(tenantry.List[grantDocument]{Items: items, NextCursor: found.NextCursor})
-			}
-			if len(found.Items) == 0 {
-				p.Say("grant.none")
-				return nil
-			}
-			rows := make([][]string, len(found.Items))
-			for i, g := range found.Items {
-				rows[i] = []string{g.ID.String(), g.UserID.String(), string(g.Permission), g.Reason, g.GrantedBy, instant(&g.ExpiresAt), instant(g.RevokedAt)}
-			}
-			p.Table([]string{"column.id", "column.user", "column.permission", "column.reason", "column.granted_by", "column.expires", "column.revoked"}, rows)
-			if found.NextCursor != "" {
-				p.Note("page.more", "cursor", found.NextCursor)
-			}
-			return nil
+			return showList(p, found, grantDocumentOf, "grant.none", []string{"column.id", "column.user", "column.permission", "column.reason", "column.granted_by", "column.expires", "column.revoked"}, func(g access.Grant) []string {
+				return []string{g.ID.String(), g.UserID.String(), string(g.Permission), g.Reason, g.GrantedBy, instant(&g.ExpiresAt), instant(g.RevokedAt)}
+			})
 		})
 	c.Flags().BoolVar(&q.Old, "old", false, p.Text.Text("cli.access.old"))
 	p.pageFlags(c, &q.Page)

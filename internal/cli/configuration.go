@@ -89,26 +89,9 @@ func (p *program) configurationHistoryCommand() *cobra.Command {
 }
 
 func (p *program) configurationTable(list tenantry.List[tenant.Configuration]) error {
-	if p.JSON {
-		items := make([]configurationDocument, len(list.Items))
-		for i, c := range list.Items {
-			items[i] = configurationDocumentOf(c)
-		}
-		return p.Document(tenantry.List[configurationDocument]{Items: items, NextCursor: list.NextCursor})
-	}
-	if len(list.Items) == 0 {
-		p.Say("configuration.none")
-		return nil
-	}
-	rows := make([][]string, len(list.Items))
-	for i, c := range list.Items {
-		rows[i] = []string{c.Type, fmt.Sprint(c.Version), instant(&c.ChangedAt), c.ChangedBy, c.Note}
-	}
-	p.Table([]string{"column.type", "column.version", "column.changed", "column.changed_by", "column.note"}, rows)
-	if list.NextCursor != "" {
-		p.Note("page.more", "cursor", list.NextCursor)
-	}
-	return nil
+	return showList(p, list, configurationDocumentOf, "configuration.none", []string{"column.type", "column.version", "column.changed", "column.changed_by", "column.note"}, func(c tenant.Configuration) []string {
+		return []string{c.Type, fmt.Sprint(c.Version), instant(&c.ChangedAt), c.ChangedBy, c.Note}
+	})
 }
 
 func (p *program) configurationShowCommand() *cobra.Command {

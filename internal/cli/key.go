@@ -113,34 +113,12 @@ func (p *program) keyListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if p.JSON {
-				items := make([]keyDocument, len(found.Items))
-				for i, k := range found.Items {
-					items[i] = keyDocumentOf(k)
-				}
-				return p.Document(tenantry.List[keyDocument]{Items: items, NextCursor: found.NextCursor})
-			}
-			if len(found.Items) == 0 {
-				p.Say("key.none")
-				return nil
-			}
-			rows := make([][]string, len(found.Items))
-			for i, k := range found.Items {
-				rows[i] = []string{k.ID.String(), k.Name, k.Display, strings.Join(names(k.Permissions), " "), instant(&k.CreatedAt), instant(k.ExpiresAt), instant(k.LastUsedAt), instant(k.RevokedAt)}
-			}
-			p.Table([]string{"column.id", "column.name", "column.access_key", "column.permissions", "column.created", "column.expires", "column.last_used", "column.revoked"}, rows)
-			if found.NextCursor != "" {
-				p.Note("page.more", "cursor", found.NextCursor)
-			}
-			return nil
+			return showList(p, found, keyDocumentOf, "key.none", []string{"column.id", "column.name", "column.access_key", "column.permissions", "column.created", "column.expires", "column.last_used", "column.revoked"}, func(k access.Key) []string {
+				return []string{k.ID.String(), k.Name, k.Display, strings.Join(names(k.Permissions), " "), instant(&k.CreatedAt), instant(k.ExpiresAt), instant(k.LastUsedAt), instant(k.RevokedAt)}
+			})
 		})
 	p.pageFlags(c, &page)
 	return c
-}
-
-func (p *program) pageFlags(c *cobra.Command, page *tenantry.Page) {
-	c.Flags().IntVar(&page.Limit, "limit", tenantry.DefaultPageLimit, p.Text.Text("cli.flag.limit"))
-	c.Flags().StringVar(&page.Cursor, "cursor", "", p.Text.Text("cli.flag.cursor"))
 }
 
 func (p *program) keyRevokeCommand() *cobra.Command {

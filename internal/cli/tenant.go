@@ -71,26 +71,9 @@ func (p *program) tenantListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if p.JSON {
-				items := make([]tenantDocument, len(list.Items))
-				for i, t := range list.Items {
-					items[i] = documentOf(t)
-				}
-				return p.Document(tenantry.List[tenantDocument]{Items: items, NextCursor: list.NextCursor})
-			}
-			if len(list.Items) == 0 {
-				p.Say("tenant.none")
-				return nil
-			}
-			rows := make([][]string, len(list.Items))
-			for i, t := range list.Items {
-				rows[i] = []string{fmt.Sprint(t.Key), t.ID.String(), t.Name, t.Model, p.Text.Text("status." + string(t.Status)), tokensHeld(t)}
-			}
-			p.Table([]string{"column.key", "column.id", "column.name", "column.model", "column.status", "column.tokens"}, rows)
-			if list.NextCursor != "" {
-				p.Note("page.more", "cursor", list.NextCursor)
-			}
-			return nil
+			return showList(p, list, documentOf, "tenant.none", []string{"column.key", "column.id", "column.name", "column.model", "column.status", "column.tokens"}, func(t tenant.Tenant) []string {
+				return []string{fmt.Sprint(t.Key), t.ID.String(), t.Name, t.Model, p.Text.Text("status." + string(t.Status)), tokensHeld(t)}
+			})
 		}),
 	}
 	f := c.Flags()

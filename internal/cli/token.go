@@ -91,31 +91,14 @@ func (p *program) tokenListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if p.JSON {
-				items := make([]tokenDocument, len(page.Items))
-				for i, l := range page.Items {
-					items[i] = tokenDocumentOf(l)
-				}
-				return p.Document(tenantry.List[tokenDocument]{Items: items, NextCursor: page.NextCursor})
-			}
-			if len(page.Items) == 0 {
-				p.Say("token.none")
-				return nil
-			}
-			rows := make([][]string, len(page.Items))
-			for i, l := range page.Items {
+			return showList(p, page, tokenDocumentOf, "token.none", []string{"column.tenant", "column.id", "column.kind", "column.name", "column.token", "column.version", "column.status", "column.created", "column.expires", "column.last_used"}, func(l token.Listed) []string {
 				state := p.Text.Text("token.state." + string(l.State))
 				if l.Due {
 					state += ", " + p.Text.Text("token.state.due")
 				}
-				rows[i] = []string{fmt.Sprint(l.Tenant), l.ID.String(), string(l.Kind), l.Name, l.Newest.Display, fmt.Sprint(l.Newest.Number), state,
+				return []string{fmt.Sprint(l.Tenant), l.ID.String(), string(l.Kind), l.Name, l.Newest.Display, fmt.Sprint(l.Newest.Number), state,
 					instant(l.Newest.CreatedAt), instant(l.Newest.ExpiresAt), instant(l.Newest.LastUsedAt)}
-			}
-			p.Table([]string{"column.tenant", "column.id", "column.kind", "column.name", "column.token", "column.version", "column.status", "column.created", "column.expires", "column.last_used"}, rows)
-			if page.NextCursor != "" {
-				p.Note("page.more", "cursor", page.NextCursor)
-			}
-			return nil
+			})
 		}),
 	}
 	f := c.Flags()

@@ -90,30 +90,13 @@ func (p *program) userListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if p.JSON {
-				items := make([]personDocument, len(list.Items))
-				for i, u := range list.Items {
-					items[i] = personDocumentOf(u)
-				}
-				return p.Document(tenantry.List[personDocument]{Items: items, NextCursor: list.NextCursor})
-			}
-			if len(list.Items) == 0 {
-				p.Say("user.none")
-				return nil
-			}
-			rows := make([][]string, len(list.Items))
-			for i, u := range list.Items {
+			return showList(p, list, personDocumentOf, "user.none", []string{"column.key", "column.id", "column.username", "column.email", "column.name", "column.tenant", "column.active"}, func(u user.Person) []string {
 				home := ""
 				if u.Profile != nil {
 					home = fmt.Sprint(u.Profile.Tenant)
 				}
-				rows[i] = []string{fmt.Sprint(u.Key), u.ID.String(), u.Username, u.Email, strings.TrimSpace(u.FirstName + " " + u.LastName), home, p.yesNo(u.IsActive)}
-			}
-			p.Table([]string{"column.key", "column.id", "column.username", "column.email", "column.name", "column.tenant", "column.active"}, rows)
-			if list.NextCursor != "" {
-				p.Note("page.more", "cursor", list.NextCursor)
-			}
-			return nil
+				return []string{fmt.Sprint(u.Key), u.ID.String(), u.Username, u.Email, strings.TrimSpace(u.FirstName + " " + u.LastName), home, p.yesNo(u.IsActive)}
+			})
 		}),
 	}
 	f := c.Flags()

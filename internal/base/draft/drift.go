@@ -55,22 +55,22 @@ func FindDrift(ctx context.Context, live *sqldb.DB, b *Bench, g *migrate.Graph, 
 	if err != nil {
 		return d, err
 	}
-	if o.Apart != nil {
-		got = o.Apart(got)
+	apart := o.Apart
+	if apart == nil {
+		apart = func(c catalog.Catalog) catalog.Catalog { return c }
 	}
+	got = apart(got)
 	prefixes := g.Apps()
 	ours := func(c catalog.Catalog) catalog.Catalog {
-		if o.Apart != nil {
-			c = o.Apart(c)
-		}
 		return c.Kept(func(name string) bool { return isOurs(name, prefixes, want) })
 	}
+	look := func(c catalog.Catalog) catalog.Catalog { return ours(apart(c)) }
 	for _, left := range catalog.Diff(got, ours(got)) {
 		if o := objectOf(left); o.sort != "comment" && o.sort != "grant" {
 			d.Others = append(d.Others, left.Object)
 		}
 	}
-	options := Options{Without: o.Without, Look: ours}
+	options := Options{Without: o.Without, Look: look}
 	wanted := want
 	if o.Alike != nil {
 		wanted = o.Alike(want, ours(got))
@@ -84,7 +84,7 @@ func FindDrift(ctx context.Context, live *sqldb.DB, b *Bench, g *migrate.Graph, 
 	if err != nil {
 		return d, err
 	}
-	there, err := Between(ctx, like.DB, live, Options{Without: o.Without, Look: ours})
+	there, err := Between(ctx, like.DB, live, Options{Without: o.Without, Look: look})
 	if err != nil {
 		return d, err
 	}

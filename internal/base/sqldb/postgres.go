@@ -205,11 +205,10 @@ func (t *postgresTx) insert(ctx context.Context, table string, columns []string,
 }
 
 func valuesOf(rows [][]any) (text string, args []any) {
-	tuple := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(rows[0])), ", ") + ")"
 	for _, row := range rows {
 		args = append(args, row...)
 	}
-	return rebound(`VALUES ` + Tuples(tuple, len(rows))), args
+	return rebound(`VALUES ` + Tuples("("+Tuples("?", len(rows[0]))+")", len(rows))), args
 }
 
 func arraysOf(rows [][]any, casts []string) (text string, args []any) {

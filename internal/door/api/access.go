@@ -254,11 +254,7 @@ func (a *API) listGrants(ctx context.Context, s tenantry.Scope, in *grantsInput)
 	if err != nil {
 		return nil, err
 	}
-	out := &grantsOutput{list[Grant]{Items: []Grant{}, NextCursor: a.seal(s, found.NextCursor, place...)}}
-	for _, g := range found.Items {
-		out.Body.Items = append(out.Body.Items, grantOf(g))
-	}
-	return out, nil
+	return &grantsOutput{shownList(a, s, found, grantOf, place...)}, nil
 }
 
 type grantOutput struct{ Body Grant }

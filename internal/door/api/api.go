@@ -131,6 +131,16 @@ type list[T any] struct {
 	NextCursor string `json:"next_cursor,omitempty" doc:"docs.list.next_cursor"`
 }
 
+// shownList is a page of what a room has found, as the API shows it. place is that
+// of open.
+func shownList[T, S any](a *API, s tenantry.Scope, found tenantry.List[S], show func(S) T, place ...string) list[T] {
+	out := list[T]{Items: make([]T, 0, len(found.Items)), NextCursor: a.seal(s, found.NextCursor, place...)}
+	for _, item := range found.Items {
+		out.Items = append(out.Items, show(item))
+	}
+	return out
+}
+
 // PageInput is what every list takes.
 type PageInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"docs.param.limit"`

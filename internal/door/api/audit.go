@@ -73,11 +73,11 @@ func (a *API) listEvents(ctx context.Context, s tenantry.Scope, of tenantry.Tena
 	if err != nil {
 		return nil, err
 	}
-	out := &eventsOutput{list[Event]{Items: []Event{}, NextCursor: a.seal(s, found.NextCursor, place...)}}
-	for _, e := range found.Items {
-		detail, _ := e.Detail.(sqldb.JSON) // as it is stored
-		out.Body.Items = append(out.Body.Items, Event{ID: e.ID, At: e.At, Action: e.Action, Subject: e.Subject, Detail: storedJSON(detail),
-			Actor: EventActor{e.Actor.Kind, e.Actor.ID, e.Actor.Name}})
-	}
-	return out, nil
+	return &eventsOutput{shownList(a, s, found, eventOf, place...)}, nil
+}
+
+func eventOf(e audit.Event) Event {
+	detail, _ := e.Detail.(sqldb.JSON) // as it is stored
+	return Event{ID: e.ID, At: e.At, Action: e.Action, Subject: e.Subject, Detail: storedJSON(detail),
+		Actor: EventActor{e.Actor.Kind, e.Actor.ID, e.Actor.Name}}
 }

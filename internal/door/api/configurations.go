@@ -82,11 +82,7 @@ func shownConfiguration(c tenant.Configuration, err error) (*configurationOutput
 }
 
 func (a *API) shownConfigurations(s tenantry.Scope, found tenantry.List[tenant.Configuration], place ...string) *configurationsOutput {
-	out := &configurationsOutput{list[Configuration]{Items: []Configuration{}, NextCursor: a.seal(s, found.NextCursor, place...)}}
-	for _, c := range found.Items {
-		out.Body.Items = append(out.Body.Items, configurationOf(c))
-	}
-	return out
+	return &configurationsOutput{shownList(a, s, found, configurationOf, place...)}
 }
 
 func (a *API) listConfigurations(ctx context.Context, s tenantry.Scope, in *struct {

@@ -106,11 +106,7 @@ func (a *API) listInvitations(ctx context.Context, s tenantry.Scope, in *struct 
 	if err != nil {
 		return nil, err
 	}
-	ref, err := in.ref()
-	if err != nil {
-		return nil, err
-	}
-	t, err := a.Tenants.Get(ctx, s, ref)
+	t, err := a.tenantNamed(ctx, s, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -118,19 +114,11 @@ func (a *API) listInvitations(ctx context.Context, s tenantry.Scope, in *struct 
 	if err != nil {
 		return nil, err
 	}
-	out := &invitationsOutput{list[Invitation]{Items: []Invitation{}, NextCursor: a.seal(s, found.NextCursor, "invitations", in.ID)}}
-	for _, i := range found.Items {
-		out.Body.Items = append(out.Body.Items, invitationOf(i))
-	}
-	return out, nil
+	return &invitationsOutput{shownList(a, s, found, invitationOf, "invitations", in.ID)}, nil
 }
 
 func (a *API) revokeInvitation(ctx context.Context, s tenantry.Scope, in *InvitationPath) (*invitationOutput, error) {
-	ref, err := in.ref()
-	if err != nil {
-		return nil, err
-	}
-	t, err := a.Tenants.Get(ctx, s, ref)
+	t, err := a.tenantNamed(ctx, s, in.ID)
 	if err != nil {
 		return nil, err
 	}

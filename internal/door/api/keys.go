@@ -91,11 +91,7 @@ func (a *API) listKeys(ctx context.Context, s tenantry.Scope, in *keysInput) (*k
 	if err != nil {
 		return nil, err
 	}
-	out := &keysOutput{list[Key]{Items: []Key{}, NextCursor: a.seal(s, found.NextCursor, "keys", in.ID)}}
-	for _, k := range found.Items {
-		out.Body.Items = append(out.Body.Items, keyOf(k))
-	}
-	return out, nil
+	return &keysOutput{shownList(a, s, found, keyOf, "keys", in.ID)}, nil
 }
 
 type issuedKeyOutput struct{ Body IssuedKey }

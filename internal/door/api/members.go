@@ -61,11 +61,7 @@ func (a *API) listMembers(ctx context.Context, s tenantry.Scope, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := &membersOutput{list[Member]{Items: []Member{}, NextCursor: a.seal(s, found.NextCursor, "members", in.ID)}}
-	for _, m := range found.Items {
-		out.Body.Items = append(out.Body.Items, memberOf(m))
-	}
-	return out, nil
+	return &membersOutput{shownList(a, s, found, memberOf, "members", in.ID)}, nil
 }
 
 type memberOutput struct{ Body Member }

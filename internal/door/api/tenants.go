@@ -152,11 +152,7 @@ func (a *API) listTenants(ctx context.Context, s tenantry.Scope, in *tenantsInpu
 	if err != nil {
 		return nil, err
 	}
-	out := &tenantsOutput{list[Tenant]{Items: []Tenant{}, NextCursor: a.seal(s, found.NextCursor, "tenants", string(in.Sort))}}
-	for _, t := range found.Items {
-		out.Body.Items = append(out.Body.Items, tenantOf(t))
-	}
-	return out, nil
+	return &tenantsOutput{shownList(a, s, found, tenantOf, "tenants", string(in.Sort))}, nil
 }
 
 type onboardedOutput struct {

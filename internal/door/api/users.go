@@ -91,11 +91,7 @@ func (a *API) listUsers(ctx context.Context, s tenantry.Scope, in *usersInput) (
 		query.Active = &active
 	}
 	if in.Tenant != "" {
-		ref, err := TenantPath{ID: in.Tenant}.ref()
-		if err != nil {
-			return nil, err
-		}
-		t, err := a.Tenants.Get(ctx, s, ref)
+		t, err := a.tenantNamed(ctx, s, in.Tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -109,11 +105,8 @@ func (a *API) listUsers(ctx context.Context, s tenantry.Scope, in *usersInput) (
 	if err != nil {
 		return nil, err
 	}
-	out := &usersOutput{list[User]{Items: []User{}, NextCursor: a.seal(s, found.NextCursor, "users", string(in.Sort), in.Tenant)}}
-	for _, p := range found.Items {
-		out.Body.Items = append(out.Body.Items, userOf(p, homes))
-	}
-	return out, nil
+	show := func(p user.Person) User { return userOf(p, homes) }
+	return &usersOutput{shownList(a, s, found, show, "users", string(in.Sort), in.Tenant)}, nil
 }
 
 // homes finds the public ids of the tenants where people are at home. A tenant

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/base/credential"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/feature/audit"
 )
@@ -86,13 +87,13 @@ func (s *Service) CreateOperator(ctx context.Context, scope tenantry.Scope, name
 		return Operator{}, tenantry.Secret{}, tenantry.NewError(tenantry.Invalid, "operator.invalid").
 			WithFields(tenantry.NewFieldError("role", "operator.unknown_role", "role", shorten(role), "roles", strings.Join(OperatorRoles(), ", ")))
 	}
-	if key, err = newKey(operatorPrefix, s.random); err != nil {
+	if key, err = credential.New(operatorPrefix, s.random); err != nil {
 		return Operator{}, tenantry.Secret{}, err
 	}
 	now := s.clock()
 	o = Operator{ID: tenantry.NewOperatorID(now, s.random), Name: name, Role: role, KeyDisplay: key.Display(), CreatedAt: now, CreatedBy: scope.Actor().Name}
 	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
-		if err := insertOperator(ctx, tx, o, digest(key)); err != nil {
+		if err := insertOperator(ctx, tx, o, credential.Digest(key)); err != nil {
 			return err
 		}
 		return s.audit.Record(ctx, tx, scope, audit.Event{Action: "operator.created", Subject: o.ID.String(), Detail: map[string]any{"name": name, "role": role}})
@@ -109,11 +110,11 @@ func (s *Service) CreateOperator(ctx context.Context, scope tenantry.Scope, name
 // FindByKey tells whose key this is. A text that is no key, a key of nobody and a
 // revoked one are the same error, Unauthenticated.
 func (s *Service) FindByKey(ctx context.Context, key tenantry.Secret) (o Operator, err error) {
-	if !wellFormed(operatorPrefix, key.Reveal()) {
+	if !credential.WellFormed(operatorPrefix, key) {
 		return Operator{}, tenantry.NewError(tenantry.Unauthenticated, "access.unauthenticated")
 	}
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		o, err = selectByDigest(ctx, tx, digest(key))
+		o, err = selectByDigest(ctx, tx, credential.Digest(key))
 		return err
 	})
 	if tenantry.KindOf(err) == tenantry.NotFound || err == nil && o.RevokedAt != nil {

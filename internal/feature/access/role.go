@@ -2,10 +2,7 @@ package access
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,12 +29,7 @@ type Role struct {
 
 // ETag names the state of a tenant's own role.
 func (r Role) ETag() string {
-	h := sha256.New()
-	for _, v := range []any{r.Name, r.Label, string(listJSON(r.Permissions)), r.UpdatedAt.UnixMicro()} {
-		text := fmt.Sprint(v)
-		fmt.Fprintf(h, "%d:%s", len(text), text)
-	}
-	return `"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
+	return tenantry.ETag(r.Name, r.Label, string(listJSON(r.Permissions)), r.UpdatedAt.UnixMicro())
 }
 
 // RoleDraft is a role to be made.

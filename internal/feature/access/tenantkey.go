@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tenantry/tenantry"
+	"github.com/tenantry/tenantry/internal/base/credential"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 	"github.com/tenantry/tenantry/internal/feature/audit"
 )
@@ -33,8 +34,8 @@ type KeyDraft struct {
 }
 
 // IsTenantKey tells by its form whether a credential is meant as a tenant's key.
-func IsTenantKey(credential tenantry.Secret) bool {
-	return wellFormed(tenantPrefix, credential.Reveal())
+func IsTenantKey(c tenantry.Secret) bool {
+	return credential.WellFormed(tenantPrefix, c)
 }
 
 // CreateKey makes a key of a tenant, which nobody can read again. It holds at most
@@ -50,13 +51,13 @@ func (s *Service) CreateKey(ctx context.Context, scope tenantry.Scope, tenant te
 	if err := holdsAll(scope, d.Permissions); err != nil {
 		return Key{}, tenantry.Secret{}, err
 	}
-	if secret, err = newKey(tenantPrefix, s.random); err != nil {
+	if secret, err = credential.New(tenantPrefix, s.random); err != nil {
 		return Key{}, tenantry.Secret{}, err
 	}
 	k = Key{Tenant: tenant, ID: tenantry.NewKeyID(now, s.random), Name: d.Name, Display: secret.Display(), Permissions: inOrder(d.Permissions),
 		ExpiresAt: d.ExpiresAt, CreatedAt: now, CreatedBy: scope.Actor().Name}
 	err = s.db.As(scope).Write(ctx, func(tx *sqldb.Tx) error {
-		if err := insertKey(ctx, tx, k, digest(secret)); err != nil {
+		if err := insertKey(ctx, tx, k, credential.Digest(secret)); err != nil {
 			return err
 		}
 		return s.audit.Record(ctx, tx, scope, audit.Event{Tenant: tenant, Action: "key.created", Subject: k.ID.String(),
@@ -80,7 +81,7 @@ func (s *Service) FindTenantKey(ctx context.Context, secret tenantry.Secret) (k 
 		return Key{}, stranger
 	}
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		k, err = selectKeyByDigest(ctx, tx, digest(secret))
+		k, err = selectKeyByDigest(ctx, tx, credential.Digest(secret))
 		return err
 	})
 	if tenantry.KindOf(err) == tenantry.NotFound {

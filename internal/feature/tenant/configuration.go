@@ -2,10 +2,7 @@ package tenant
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -35,9 +32,7 @@ const Elsewhere = "elsewhere"
 
 // ETag tells whether two readings are of the same version.
 func (c Configuration) ETag() string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s%d:%s", len(c.Type), c.Type, c.Version, c.Data)
-	return `"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
+	return tenantry.ETag(c.Type, c.Version, string(c.Data))
 }
 
 // The limits of a configuration; config_type's is Django's.

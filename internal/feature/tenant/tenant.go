@@ -7,9 +7,6 @@
 package tenant
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -59,13 +56,8 @@ func Statuses() []Status { return []Status{Pending, Active, Suspended, Quarantin
 // of everything that can be written rather than of a counter, because a Django
 // process may write the row as well and counts nothing.
 func (t Tenant) ETag() string {
-	h := sha256.New()
-	for _, v := range []any{t.Name, t.Description, t.Model, string(t.Configuration), t.MaxAgents, t.MaxDocuments, t.MaxStorageMB,
-		t.HasAIToken, t.HasCWUToken, t.Status, t.StatusReason, t.UpdatedAt.UnixMicro()} {
-		text := fmt.Sprint(v)
-		fmt.Fprintf(h, "%d:%s", len(text), text)
-	}
-	return `"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
+	return tenantry.ETag(t.Name, t.Description, t.Model, string(t.Configuration), t.MaxAgents, t.MaxDocuments, t.MaxStorageMB,
+		t.HasAIToken, t.HasCWUToken, t.Status, t.StatusReason, t.UpdatedAt.UnixMicro())
 }
 
 // Ref names a tenant as people do at the command line: by Django's integer, by

@@ -7,9 +7,6 @@ package user
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -43,12 +40,7 @@ func (p Person) ETag() string {
 		parts = append(parts, f.Tenant, f.Phone, f.Avatar, f.Bio, f.Language, f.Timezone, f.NotificationsEnabled, f.IsTenantAdmin,
 			string(f.Permissions), f.UpdatedAt.UnixMicro())
 	}
-	h := sha256.New()
-	for _, part := range parts {
-		text := fmt.Sprint(part)
-		fmt.Fprintf(h, "%d:%s", len(text), text)
-	}
-	return `"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
+	return tenantry.ETag(parts...)
 }
 
 // Profile is what a person is in their home tenant. Django allows one to a

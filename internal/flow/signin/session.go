@@ -36,6 +36,10 @@ func (f *Flow) Session(ctx context.Context, credential tenantry.Secret) (tenantr
 	if err != nil {
 		return tenantry.Scope{}, err
 	}
+	return f.scopeOf(ctx, o)
+}
+
+func (f *Flow) scopeOf(ctx context.Context, o owner) (tenantry.Scope, error) {
 	scope, err := f.enter(ctx, f.System("session"), o.person, o.session.Tenant)
 	if tenantry.KindOf(err) == tenantry.NotFound { // the membership ended; the session lives on elsewhere
 		err = tenantry.NewError(tenantry.Forbidden, "session.tenant_left")
@@ -44,8 +48,7 @@ func (f *Flow) Session(ctx context.Context, credential tenantry.Secret) (tenantr
 }
 
 // SignIn opens a session for who proves to be somebody. Errors: Limited and Busy
-// before anything is looked at, and those of
-// Person.
+// before anything is looked at, and those of Person.
 func (f *Flow) SignIn(ctx context.Context, username string, password tenantry.Secret, to string, from Client) (Signed, error) {
 	try := session.Try{What: "signin", Account: username, Address: from.Address}
 	leave, err := f.Sessions.Enter(ctx, try)
@@ -110,7 +113,7 @@ func (f *Flow) Here(ctx context.Context, credential tenantry.Secret) (here Here,
 			here.Tenant = t
 		}
 	}
-	scope, err := f.Session(ctx, credential)
+	scope, err := f.scopeOf(ctx, o)
 	if err != nil && tenantry.KindOf(err) != tenantry.Forbidden {
 		return Here{}, err
 	}
