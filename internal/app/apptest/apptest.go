@@ -38,6 +38,13 @@ func Each(t *testing.T, fn func(t *testing.T, h House)) {
 	sqldbtest.EachFrom(t, empty, func(t *testing.T, d sqldbtest.Database) { fn(t, open(t, d)) })
 }
 
+// EachDatabase runs a test on a migrated database of each engine, behind its walls,
+// for those that build a house of their own.
+func EachDatabase(t *testing.T, fn func(t *testing.T, db *sqldb.DB)) {
+	t.Helper()
+	sqldbtest.EachFrom(t, empty, func(t *testing.T, d sqldbtest.Database) { fn(t, open(t, d).DB) })
+}
+
 var empty = sqldbtest.NewTemplate(func(t testing.TB, d sqldbtest.Database) { Open(t, d) })
 
 // Open migrates a database, which may be Django's, and builds the house on it.

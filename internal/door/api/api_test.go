@@ -27,10 +27,8 @@ import (
 	"github.com/tenantry/tenantry/internal/base/config"
 	"github.com/tenantry/tenantry/internal/base/locale"
 	"github.com/tenantry/tenantry/internal/base/mail"
-	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/password"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
-	"github.com/tenantry/tenantry/internal/base/sqldb/sqldbtest"
 	"github.com/tenantry/tenantry/internal/base/web"
 	"github.com/tenantry/tenantry/internal/door/api"
 	"github.com/tenantry/tenantry/internal/feature/access"
@@ -47,14 +45,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
-
-var migrated = sqldbtest.NewTemplate(func(t testing.TB, d sqldbtest.Database) {
-	g := apptest.Graph(t, d)
-	r := migrate.New(d.Owner(t), g, migrate.Options{Ledger: "tenantry_migration", Lease: "tenantry_lease", LeaseLength: time.Minute, LockTimeout: time.Second, Holder: "test", Clock: time.Now})
-	if _, err := r.Run(t.Context(), migrate.Request{}, func(migrate.Event) {}); err != nil {
-		t.Fatal(err)
-	}
-})
 
 // caller is a client with an operator's key.
 type caller struct {
@@ -97,8 +87,7 @@ func (j *journal) String() string {
 // each runs fn against the API over real HTTP on a fresh database of each
 // engine.
 func each(t *testing.T, fn func(t *testing.T, c caller)) {
-	sqldbtest.EachFrom(t, migrated, func(t *testing.T, d sqldbtest.Database) {
-		db := d.Open(t)
+	apptest.EachDatabase(t, func(t *testing.T, db *sqldb.DB) {
 		h := house{db: db, passed: new(atomic.Int64), log: &journal{}}
 		clock := func() time.Time { return time.Now().Add(time.Duration(h.passed.Load())) }
 		log := audit.New(clock, rand.Reader)

@@ -28,7 +28,12 @@ func (s *Service) SaveProfileIn(ctx context.Context, tx *sqldb.Tx, scope tenantr
 	if err := lock(ctx, tx, key); err != nil {
 		return Person{}, err
 	}
-	p, err := selectOne(ctx, tx, 0, ByKey(key))
+	// A home elsewhere is behind the wall, and must be told from none.
+	var p Person
+	err := tx.AsProgram(ctx, func() (err error) {
+		p, err = selectOne(ctx, tx, 0, ByKey(key))
+		return err
+	})
 	if err != nil {
 		return Person{}, err
 	}

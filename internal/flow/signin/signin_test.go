@@ -10,10 +10,8 @@ import (
 
 	"github.com/tenantry/tenantry"
 	"github.com/tenantry/tenantry/internal/app/apptest"
-	"github.com/tenantry/tenantry/internal/base/migrate"
 	"github.com/tenantry/tenantry/internal/base/password"
 	"github.com/tenantry/tenantry/internal/base/sqldb"
-	"github.com/tenantry/tenantry/internal/base/sqldb/sqldbtest"
 	"github.com/tenantry/tenantry/internal/feature/access"
 	"github.com/tenantry/tenantry/internal/feature/audit"
 	"github.com/tenantry/tenantry/internal/feature/tenant"
@@ -28,20 +26,12 @@ type house struct {
 
 var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 
-var empty = sqldbtest.NewTemplate(func(t testing.TB, d sqldbtest.Database) {
-	g := apptest.Graph(t, d)
-	runner := migrate.New(d.Owner(t), g, migrate.Options{Ledger: "tenantry_ledger", Lease: "tenantry_lease",
-		LeaseLength: 10 * time.Second, LockTimeout: 5 * time.Second, Holder: t.Name(), Clock: time.Now})
-	_, err := runner.Run(t.Context(), migrate.Request{}, func(migrate.Event) {})
-	fine(t, err)
-})
-
 func each(t *testing.T, fn func(t *testing.T, h house)) {
 	t.Helper()
 	t.Parallel()
-	sqldbtest.EachFrom(t, empty, func(t *testing.T, d sqldbtest.Database) {
+	apptest.EachDatabase(t, func(t *testing.T, db *sqldb.DB) {
 		clock := func() time.Time { return noon }
-		db, log := d.Open(t), audit.New(clock, rand.Reader)
+		log := audit.New(clock, rand.Reader)
 		fn(t, house{db: db, Flow: signin.Flow{
 			Users:   user.New(db, log, password.Hasher{Iterations: 1000, Random: rand.Reader}, access.GrantsIn, clock, rand.Reader),
 			Tenants: tenant.New(db, log, tenant.Limits{DefaultModel: "gpt-3.5-turbo", MaxAgents: 50, MaxDocuments: 10000, MaxStorageMB: 10000}, clock, rand.Reader),
