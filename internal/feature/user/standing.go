@@ -9,24 +9,29 @@ import (
 	"github.com/tenantry/tenantry/internal/base/sqldb"
 )
 
-// Mark tells one password of a person from the next without telling anything of
-// either: a session that was opened by another one is over. It is Unauthenticated
-// for somebody who may not sign in.
-func (s *Service) Mark(ctx context.Context, scope tenantry.Scope, key tenantry.UserKey) (mark string, err error) {
+// Marked reads a person and the mark of their password, which tells one from the
+// next without telling anything of either: a session that was opened by another
+// one is over. It is Unauthenticated for somebody who may not sign in.
+func (s *Service) Marked(ctx context.Context, scope tenantry.Scope, key tenantry.UserKey) (p Person, mark string, err error) {
 	if err := scope.RequirePlatform(tenantry.UsersRead); err != nil {
-		return "", err
+		return Person{}, "", err
 	}
 	var encoded string
-	var active bool
 	err = s.db.As(scope).Read(ctx, func(tx *sqldb.Tx) error {
-		encoded, active, err = selectPassword(ctx, tx, key)
+		if p, err = selectOne(ctx, tx, 0, ByKey(key)); err != nil {
+			return err
+		}
+		encoded, err = selectPassword(ctx, tx, key)
 		return err
 	})
-	if err == nil && !active || tenantry.KindOf(err) == tenantry.NotFound {
+	if err == nil && !p.IsActive || tenantry.KindOf(err) == tenantry.NotFound {
 		err = tenantry.NewError(tenantry.Unauthenticated, "signin.failed")
 	}
+	if err != nil {
+		return Person{}, "", err
+	}
 	sum := sha256.Sum256([]byte(encoded))
-	return hex.EncodeToString(sum[:]), err
+	return p, hex.EncodeToString(sum[:]), nil
 }
 
 // Addressed finds the active people who are called so or have that e-mail

@@ -33,7 +33,7 @@ func (f *Flow) sendResets(ctx context.Context, nameOrEmail, lang string) error {
 	}
 	var failed []error
 	for _, p := range found {
-		mark, err := f.Users.Mark(ctx, system, p.Key)
+		_, mark, err := f.Users.Marked(ctx, system, p.Key)
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (f *Flow) CompleteReset(ctx context.Context, secret, password tenantry.Secr
 	if err != nil {
 		return err
 	}
-	mark, err := f.Users.Mark(ctx, system, link.User)
+	p, mark, err := f.Users.Marked(ctx, system, link.User)
 	if tenantry.KindOf(err) == tenantry.Unauthenticated || err == nil && mark != link.Mark {
 		return tenantry.NewError(tenantry.NotFound, "link.not_found")
 	}
@@ -68,10 +68,6 @@ func (f *Flow) CompleteReset(ctx context.Context, secret, password tenantry.Secr
 	}
 	if password.Empty() { // which would mean that nobody can sign in with one
 		return tenantry.NewError(tenantry.Invalid, "request.invalid").WithFields(tenantry.NewFieldError("password", "field.required"))
-	}
-	p, err := f.Users.Get(ctx, system, user.ByKey(link.User))
-	if err != nil {
-		return err
 	}
 	if err := f.Sessions.UseLink(ctx, system, secret); err != nil {
 		return err

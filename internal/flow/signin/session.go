@@ -199,13 +199,11 @@ func (f *Flow) own(ctx context.Context, credential tenantry.Secret) (o owner, er
 	if o.session, err = f.Sessions.Find(ctx, system, credential); err != nil {
 		return owner{}, err
 	}
-	mark, err := f.Users.Mark(ctx, system, o.session.User)
+	var mark string
+	o.person, mark, err = f.Users.Marked(ctx, system, o.session.User)
 	over := session.Inactive
 	switch {
 	case err == nil && mark == o.session.Mark:
-		if o.person, err = f.Users.Get(ctx, system, user.ByKey(o.session.User)); err != nil {
-			return owner{}, err
-		}
 		o.self = platform(actorOf(o.person))
 		return o, nil
 	case err == nil:
@@ -240,7 +238,7 @@ func (f *Flow) place(ctx context.Context, self tenantry.Scope, p user.Person, to
 
 func (f *Flow) open(ctx context.Context, p user.Person, to tenantry.TenantKey, from Client) (Signed, error) {
 	system := f.System("signin")
-	mark, err := f.Users.Mark(ctx, system, p.Key)
+	_, mark, err := f.Users.Marked(ctx, system, p.Key)
 	if err != nil {
 		return Signed{}, err
 	}
